@@ -1,0 +1,37 @@
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+
+// The API promises "a UUID" and no version, so only the shape is asked for.
+const Canonical = Schema.String.check(
+  Schema.isPattern(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/u, { expected: "a UUID in lower case" })
+).pipe(Schema.brand("TicketId"))
+
+/**
+ * Ripio's identifier of a support ticket: a UUID of any version, in lower case.
+ *
+ * `TicketId.make` takes the canonical form and throws on anything else; it is for constants. Decode what comes from
+ * outside: decoding accepts upper case and lowers it, and fails with a `SchemaError`.
+ *
+ * **Example** (A constant, and a value from outside)
+ *
+ * ```ts
+ * import * as Schema from "effect/Schema"
+ * import { TicketId } from "effect-ripio-tickets"
+ *
+ * const constant = TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
+ * const fromOutside = Schema.decodeUnknownEffect(TicketId)("9B1DEB4D-3B7D-4BAD-9BDD-2B0D7B3DCB6D")
+ * ```
+ *
+ * @see Retrieve Support Ticket, `ticketId`
+ * @category identifiers
+ * @since 0.1.0
+ */
+export const TicketId = Schema.String.check(Schema.isGUID({ expected: "a UUID" })).pipe(
+  Schema.decodeTo(Canonical, SchemaTransformation.toLowerCase())
+).annotate({ identifier: "TicketId" })
+
+/**
+ * @category identifiers
+ * @since 0.1.0
+ */
+export type TicketId = typeof TicketId.Type

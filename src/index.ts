@@ -1,0 +1,3 @@
+export * from "./domain/IssueKey.ts"
+export * from "./domain/SupportTicket.ts"
+export * from "./domain/TicketId.ts"
