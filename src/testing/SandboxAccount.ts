@@ -1,0 +1,12 @@
+import type * as Redacted from "effect/Redacted"
+
+/**
+ * The credentials of one account of a sandbox. A ticket belongs to one account, and no other can see it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SandboxAccount {
+  readonly clientId: string
+  readonly clientSecret: Redacted.Redacted
+}

@@ -1,0 +1,6 @@
+export * from "./ConnectionLost.ts"
+export * from "./Fault.ts"
+export * from "./ReceivedRequest.ts"
+export * from "./Sandbox.ts"
+export * from "./SandboxAccount.ts"
+export * from "./ScriptedHttpClient.ts"

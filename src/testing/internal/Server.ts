@@ -1,0 +1,119 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Headers from "effect/http/Headers"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import type { HttpServerResponse } from "effect/http/HttpServerResponse"
+import { ConnectionLost } from "../ConnectionLost.ts"
+import type { Fault } from "../Fault.ts"
+import type { ReceivedRequest } from "../ReceivedRequest.ts"
+import * as Answer from "./Answer.ts"
+import { basic, bearer } from "./Authorization.ts"
+import type { Endpoint, World } from "./Call.ts"
+import type { Faults } from "./Faults.ts"
+import { retrieveRoute } from "./RetrieveRoute.ts"
+import { tokenRoute } from "./TokenRoute.ts"
+
+const endpoints: ReadonlyArray<Endpoint> = [tokenRoute, retrieveRoute]
+
+const secret = ["authorization", "proxy-authorization", "cookie", "x-api-key"]
+
+const endpointsAt = (path: string) =>
+  endpoints.flatMap((endpoint) => {
+    const params = endpoint.match(path)
+    return params === undefined ? [] : [{ endpoint, ticketId: params.ticketId }]
+  })
+
+/** The endpoint that a request is for, or what Django says where there is none. */
+const dispatch = (method: string, url: URL) => {
+  const here = endpointsAt(url.pathname)
+  const found = here.find(({ endpoint }) => endpoint.method === method)
+  if (found !== undefined) return found
+  if (here.length > 0) {
+    const allow = here.map(({ endpoint }) => endpoint.method).join(", ")
+    return { answer: Answer.html(405, "Method Not Allowed", { allow }) }
+  }
+  const slashed = `${url.pathname}/`
+  // APPEND_SLASH: for every method, which is how the body of a POST gets lost.
+  return endpointsAt(slashed).length > 0
+    ? { answer: Answer.html(301, "Moved Permanently", { location: `${slashed}${url.search}` }) }
+    : { answer: Answer.html(404, "Not Found") }
+}
+
+const underFault = (
+  fault: Fault | undefined,
+  processed: Effect.Effect<Answer.Answer>
+): Effect.Effect<Answer.Answer, ConnectionLost> => {
+  switch (fault?._tag) {
+    case undefined:
+    case "TokenExpired":
+    case "TokensRevoked":
+      return processed
+    case "Latency":
+      return Effect.tap(processed, () => Effect.sleep(fault.duration))
+    case "Hang":
+      return Effect.andThen(processed, Effect.never)
+    case "Refused":
+      return Effect.fail(new ConnectionLost({ code: "ECONNREFUSED" }))
+    case "Reset":
+      return Effect.map(processed, (answer) => ({ ...answer, cutAfter: fault.afterBytes }))
+    case "Answer": {
+      const { body, contentType, retryAfter, status } = fault
+      return Effect.succeed({
+        status,
+        contentType,
+        body,
+        headers: retryAfter === undefined ? {} : { "retry-after": retryAfter }
+      })
+    }
+    case "CutJson":
+      return Effect.map(processed, (answer) => ({ ...answer, body: answer.body.slice(0, answer.body.length / 2) }))
+    case "Oversized":
+      return Effect.map(processed, (answer) => ({ ...answer, body: answer.body.padEnd(fault.bytes) }))
+    case "Unauthenticated":
+      return Effect.succeed(Answer.notAuthenticated(fault.status))
+  }
+}
+
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
+/** One sandbox as a function from a request to its response, and the journal of what came. */
+export const make = (world: World, faults: Faults) => {
+  const journal: Array<Mutable<ReceivedRequest>> = []
+
+  const handle = (request: HttpServerRequest): Effect.Effect<HttpServerResponse, ConnectionLost> =>
+    Effect.gen(function* () {
+      const at = yield* Clock.currentTimeMillis
+      // The host is whatever the client calls the API: only the path counts.
+      const url = new URL(request.url, "http://localhost")
+      const target = dispatch(request.method, url)
+      const route = "endpoint" in target ? target.endpoint.route : undefined
+      const ticketId = "endpoint" in target ? target.ticketId : undefined
+      const token = bearer(request.headers)
+      const entry = token === undefined ? undefined : world.accounts.withToken(token, at)
+      const clientId = entry?.account.clientId ?? world.accounts.known(basic(request.headers)?.clientId)
+      const fault = faults.take({ route, clientId })
+      const received: Mutable<ReceivedRequest> = {
+        at,
+        route,
+        method: request.method,
+        path: url.pathname,
+        ticketId,
+        headers: Headers.redact(request.headers, secret),
+        clientId,
+        status: undefined,
+        fault
+      }
+      const number = journal.push(received)
+
+      if (fault?._tag === "TokenExpired" && token !== undefined) entry?.tokens.delete(token)
+      if (fault?._tag === "TokensRevoked") entry?.tokens.clear()
+
+      const processed =
+        "endpoint" in target ? target.endpoint.handle(world, { request, at, ticketId }) : Effect.succeed(target.answer)
+      const answer = yield* underFault(fault, processed)
+      received.status = answer.status
+      return Answer.toResponse(answer, `sandbox-request-${number}`)
+    })
+
+  return { handle, received: (): ReadonlyArray<ReceivedRequest> => journal.map((request) => ({ ...request })) }
+}

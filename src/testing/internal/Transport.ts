@@ -1,0 +1,66 @@
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import { HttpClientError, TransportError } from "effect/http/HttpClientError"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { hasProperty, isFunction } from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import type { ConnectionLost } from "../ConnectionLost.ts"
+
+type Handle = (
+  request: HttpServerRequest.HttpServerRequest
+) => Effect.Effect<HttpServerResponse.HttpServerResponse, ConnectionLost>
+
+/** In process: the request is answered in the fiber that sends it. */
+export const httpClient = (handle: Handle): HttpClient.HttpClient =>
+  HttpClient.make((request) =>
+    handle(HttpServerRequest.fromClientRequest(request)).pipe(
+      Effect.map((response) => HttpServerResponse.toClientResponse(response, { request })),
+      Effect.mapError((cause) => new HttpClientError({ reason: new TransportError({ request, cause }) }))
+    )
+  )
+
+// Node's request has its socket; no other platform lets go of a connection by hand.
+const destroySocket = ({ source }: HttpServerRequest.HttpServerRequest): boolean => {
+  if (!hasProperty(source, "socket") || !hasProperty(source.socket, "destroy")) return false
+  const { destroy } = source.socket
+  if (!isFunction(destroy)) return false
+  destroy.call(source.socket)
+  return true
+}
+
+// Where the socket is out of reach, a body that fails at once comes closest: the platform breaks the connection.
+const drop = (request: HttpServerRequest.HttpServerRequest, cause: ConnectionLost) =>
+  Effect.suspend(() =>
+    destroySocket(request) ? Effect.never : Effect.succeed(HttpServerResponse.stream(Stream.fail(cause)))
+  )
+
+/** For an `HttpServer`. A client that goes away interrupts the handler. */
+export const serverEffect = (handle: Handle) =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+    handle(request).pipe(
+      Effect.catch((cause) => drop(request, cause)),
+      Effect.interruptible
+    )
+  )
+
+/** For what serves web `Request`s. A connection that is lost rejects as `fetch` rejects. */
+export const webHandler = (handle: Handle) =>
+  Effect.map(
+    Effect.context(),
+    (context) =>
+      (request: Request): Promise<Response> =>
+        Effect.runPromiseWith(context)(
+          handle(HttpServerRequest.fromWeb(request)).pipe(
+            Effect.map((response) =>
+              HttpServerResponse.toWeb(response, {
+                withoutBody: request.method === "HEAD",
+                context,
+                signal: request.signal
+              })
+            ),
+            Effect.mapError((cause) => new TypeError("fetch failed", { cause }))
+          ),
+          { signal: request.signal }
+        )
+  )
