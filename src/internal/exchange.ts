@@ -1,0 +1,132 @@
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Headers from "effect/http/Headers"
+import * as HttpClient from "effect/http/HttpClient"
+import type { HttpClientError } from "effect/http/HttpClientError"
+import type { HttpClientRequest } from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import { type Answer, maxBodyBytes } from "../domain/Answer.ts"
+import { excerpt, scrub } from "../domain/Excerpt.ts"
+import { InvalidRequest, TimedOut, TransportFailed } from "../domain/RipioHttpError.ts"
+
+/** Sends a request once, and reads the whole answer. */
+export type Exchange = (
+  request: HttpClientRequest,
+  /** What must not show up in anything that is kept of the answer. */
+  secrets: ReadonlyArray<Redacted.Redacted>
+) => Effect.Effect<Answer, TransportFailed | TimedOut | InvalidRequest>
+
+/**
+ * @param timeout for the answer, its body included
+ */
+export const makeExchange = Effect.fnUntraced(function* (timeout: Duration.Duration) {
+  const client = yield* HttpClient.HttpClient
+  const init = yield* Effect.serviceOption(FetchHttpClient.RequestInit)
+  const manners = Context.make(HttpClient.TracerPropagationEnabled, false).pipe(
+    Context.add(FetchHttpClient.RequestInit, {
+      ...(init._tag === "Some" ? init.value : {}),
+      redirect: "manual"
+    })
+  )
+  // A span that nobody sees costs a third of the call.
+  const untraced = Context.add(manners, HttpClient.TracerDisabledWhen, () => true)
+
+  const exchange: Exchange = (request, secrets) =>
+    Effect.withFiber((fiber) =>
+      client.execute(request).pipe(
+        Effect.catchIf(hasResponse, ({ response }) => Effect.succeed(response)),
+        Effect.flatMap((response) => readAnswer(response, secrets)),
+        Effect.provideContext(fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer ? untraced : manners),
+        Effect.mapError((error) => toReason(error, secrets)),
+        Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(new TimedOut({ after: timeout })) })
+      )
+    )
+  return exchange
+})
+
+// A client that its owner wrapped in `filterStatusOk` fails with the answer that we want.
+const hasResponse = (
+  error: HttpClientError
+): error is HttpClientError & { readonly response: HttpClientResponse } => error.reason._tag === "StatusCodeError"
+
+const utf8 = new TextDecoder()
+
+const readAnswer = (
+  response: HttpClientResponse,
+  secrets: ReadonlyArray<Redacted.Redacted>
+): Effect.Effect<Answer, HttpClientError> => {
+  const headers = response.headers
+  return Effect.map(Effect.zip(readBody(response, headers), Clock.currentTimeMillis), ([text, now]) =>
+    ({ status: response.status, body: text, secrets, requestId: requestIdOf(headers), retryAfter: retryAfterOf(headers, now) })
+  )
+}
+
+const readBody = (
+  response: HttpClientResponse,
+  headers: Headers.Headers
+): Effect.Effect<string | undefined, HttpClientError> => {
+  // A length that is known and small needs no counting, unless a compressed body grows.
+  const length = headers["content-length"]
+  if (length !== undefined && Number(length) <= maxBodyBytes && headers["content-encoding"] === undefined) {
+    return response.text
+  }
+  return Effect.suspend(() => {
+    let whole = true
+    const limited = Stream.limitBytes(response.stream, maxBodyBytes, () => {
+      whole = false
+      return Stream.empty
+    })
+    return Effect.map(Stream.mkUint8Array(limited), (bytes) => (whole ? utf8.decode(bytes) : undefined)).pipe(
+      Effect.catchIf(
+        (error) => error.reason._tag === "EmptyBodyError",
+        () => Effect.succeed("")
+      )
+    )
+  })
+}
+
+// The API documents none, so the names that proxies and frameworks use are tried.
+const requestIdHeaders = ["x-request-id", "request-id", "x-correlation-id", "cf-ray"]
+
+const requestIdOf = (headers: Headers.Headers): string | undefined => {
+  for (const name of requestIdHeaders) {
+    const id = headers[name]
+    if (id !== undefined && id !== "") return id.slice(0, 128)
+  }
+  return undefined
+}
+
+const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
+  const header = headers["retry-after"]
+  const parsed = header === undefined ? undefined : Headers.parseRetryAfter(header)
+  return parsed !== undefined && Result.isSuccess(parsed) ? Headers.retryAfterDelay(parsed.success, now) : undefined
+}
+
+const toReason = (error: HttpClientError, secrets: ReadonlyArray<Redacted.Redacted>) => {
+  const causes = causesOf(error.reason.cause)
+  const said = causes.map(messageOf).filter((message) => message !== "")
+  const description = excerpt(scrub(said.length === 0 ? error.message : said.join(": "), secrets))
+  if (error.reason._tag === "InvalidUrlError" || error.reason._tag === "EncodeError") {
+    return new InvalidRequest({ issue: description })
+  }
+  const code = causes.map(codeOf).find((code) => code !== undefined)
+  return new TransportFailed({ description, ...(code === undefined ? {} : { code }) })
+}
+
+// `fetch` hides the system's error behind one or two of its own.
+const causesOf = (cause: unknown, depth = 0): ReadonlyArray<object> =>
+  typeof cause === "object" && cause !== null && depth < 5
+    ? [cause, ...causesOf("cause" in cause ? cause.cause : undefined, depth + 1)]
+    : []
+
+const messageOf = (cause: object): string => ("message" in cause && typeof cause.message === "string" ? cause.message : "")
+
+const codeOf = (cause: object): string | undefined =>
+  "code" in cause && typeof cause.code === "string" ? cause.code : undefined

@@ -1,0 +1,56 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { TokenText } from "../domain/AccessToken.ts"
+import { InvalidOption } from "../domain/InvalidOption.ts"
+import { type RetryPolicy, retrySchedule } from "../domain/RetryPolicy.ts"
+
+/** How `RipioHttp` and the token client send a request, whatever it is. */
+export interface RequestOptions {
+  /** The time that each attempt is given, the reading of the answer included: 10 s by default. */
+  readonly timeout?: Duration.Input
+  /** When to repeat what is safe to repeat: twice by default, see {@link RetryPolicy}. */
+  readonly retry?: RetryPolicy
+}
+
+const isTokenText = Schema.is(TokenText)
+
+const invalid = (option: string, issue: string) => Effect.fail(new InvalidOption({ option, issue }))
+
+const duration = (option: string, input: Duration.Input) =>
+  Option.match(
+    Option.filter(Duration.fromInput(input), (duration) => Duration.isPositive(duration)),
+    {
+      onNone: () => invalid(option, "expected a duration above zero"),
+      onSome: Effect.succeed
+    }
+  )
+
+export const requestOptions = Effect.fnUntraced(function* ({ retry = {}, timeout = Duration.seconds(10) }: RequestOptions) {
+  if (!Schedule.isSchedule(retry)) {
+    if (retry.base !== undefined) yield* duration("retry.base", retry.base)
+    if (retry.max !== undefined) yield* duration("retry.max", retry.max)
+    const times = retry.times ?? 0
+    if (!Number.isInteger(times) || times < 0) {
+      return yield* invalid("retry.times", "expected a whole number that is not negative")
+    }
+  }
+  return { timeout: yield* duration("timeout", timeout), schedule: retrySchedule(retry) }
+})
+
+/** RFC 7617: the client id ends at the first colon, and neither part holds a control character. */
+export const clientId = (value: string) =>
+  /^[^:\p{Cc}]*[^:\p{Cc}\s][^:\p{Cc}]*$/u.test(value)
+    ? Effect.succeed(value)
+    : invalid("clientId", "expected some text without a colon and without control characters")
+
+export const clientSecret = (secret: Redacted.Redacted) =>
+  /^\P{Cc}*[^\p{Cc}\s]\P{Cc}*$/u.test(Redacted.value(secret))
+    ? Effect.succeed(secret)
+    : invalid("clientSecret", "expected some text without control characters")
+
+export const token = (token: Redacted.Redacted) =>
+  isTokenText(Redacted.value(token)) ? Effect.succeed(token) : invalid("token", "expected visible ASCII characters")

@@ -1,0 +1,40 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
+import { longestRetryAfter } from "../domain/RetryPolicy.ts"
+import { retryAfterOf, RipioHttpError } from "../domain/RipioHttpError.ts"
+
+/** A schedule that also waits for as long as the answer asked. */
+export const patient = (schedule: Schedule.Schedule<unknown, RipioHttpError>) =>
+  Schedule.modifyDelay(schedule, ({ duration, input }) =>
+    Effect.succeed(Duration.max(duration, retryAfterOf(input) ?? Duration.zero))
+  )
+
+/** Repeats an attempt on the schedule, as long as it fails in a way of its own that may pass. */
+export const retrying = <A, E>(
+  attempt: Effect.Effect<A, E | RipioHttpError>,
+  operation: string,
+  schedule: Schedule.Schedule<unknown, RipioHttpError>
+): Effect.Effect<A, E | RipioHttpError> => {
+  // The token client has repeated what may be repeated of its failures: they do not start the schedule again.
+  const mayPass = (error: E | RipioHttpError): error is RipioHttpError =>
+    error instanceof RipioHttpError &&
+    error.operation === operation &&
+    error.isRetryable &&
+    Duration.isLessThanOrEqualTo(retryAfterOf(error) ?? Duration.zero, longestRetryAfter)
+
+  // `Effect.retry` would step the schedule on every success too, which costs as much as the rest of the call.
+  return Effect.catchIf(attempt, mayPass, (first) =>
+    Effect.flatMap(Schedule.toStepWithMetadata(schedule), (step) => {
+      const after = (failure: RipioHttpError): Effect.Effect<A, E | RipioHttpError> =>
+        Pull.matchEffect(step(failure), {
+          onSuccess: () =>
+            Effect.andThen(Effect.logDebug(`Trying again: ${failure.message}`), Effect.catchIf(attempt, mayPass, after)),
+          onFailure: Effect.failCause,
+          onDone: () => Effect.fail(failure)
+        })
+      return after(first)
+    })
+  )
+}

@@ -1,0 +1,156 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
+import { Unauthenticated } from "../domain/AccessToken.ts"
+import { type Answer, classify, unexpected } from "../domain/Answer.ts"
+import { ApiError } from "../domain/ApiError.ts"
+import { baseUrlOf, type Environment } from "../domain/Environment.ts"
+import { issueOf } from "../domain/Issue.ts"
+import { RipioHttpError, type RipioHttpErrorReason } from "../domain/RipioHttpError.ts"
+import { makeExchange } from "../internal/exchange.ts"
+import * as metrics from "../internal/metrics.ts"
+import { requestOptions, type RequestOptions } from "../internal/options.ts"
+import { patient, retrying } from "../internal/retry.ts"
+import { AuthService } from "./AuthService.ts"
+
+/**
+ * What to do with a request and its answer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExecuteOptions<A> {
+  /** A short name for the operation, which errors, spans and metrics carry. */
+  readonly operation: string
+  /** Reads the JSON of a 2xx answer: `Schema.decodeUnknownResult(schema)`, built once. A string says what is wrong. */
+  readonly decode: (json: unknown) => Result.Result<A, Schema.SchemaError | string>
+}
+
+/**
+ * The Ripio Ramp API as the library sees it: base URL, bearer token, a time limit for each attempt, the retry of what is
+ * safe to repeat, and typed errors. It knows nothing of tickets, so it serves for the API's other endpoints too.
+ *
+ * **Example** (Another endpoint of the API)
+ *
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as HttpClientRequest from "effect/http/HttpClientRequest"
+ * import * as Schema from "effect/Schema"
+ * import { RipioHttp } from "effect-ripio-tickets"
+ *
+ * const Network = Schema.Struct({ name: Schema.String })
+ * const decode = Schema.decodeUnknownResult(Schema.Array(Network))
+ *
+ * const networks = Effect.gen(function* () {
+ *   const http = yield* RipioHttp
+ *   return yield* http.execute(HttpClientRequest.get("/api/v1/depositNetworks/"), { operation: "networks", decode })
+ * })
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class RipioHttp extends Context.Service<
+  RipioHttp,
+  {
+    /**
+     * Sends a request whose URL is a path, such as `/api/v1/supportTickets/`, and reads its answer.
+     *
+     * A `GET` or `HEAD` is repeated by the retry policy, any other method never is. A token that the API refuses is
+     * dropped, and the request sent once more with a new one.
+     *
+     * Fails with `Unauthenticated` if the credentials, or two tokens in a row, are refused; with `ApiError` if the API
+     * refuses the request with an error body of its own; with `RipioHttpError` if there is no usable answer.
+     */
+    readonly execute: <A>(
+      request: HttpClientRequest.HttpClientRequest,
+      options: ExecuteOptions<A>
+    ) => Effect.Effect<A, Unauthenticated | ApiError | RipioHttpError>
+  }
+>()("effect-ripio-tickets/RipioHttp") {}
+
+/**
+ * Where the API is, and how requests are sent to it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RipioHttpOptions extends RequestOptions {
+  readonly environment: Environment
+}
+
+/**
+ * Builds {@link RipioHttp} on an `AuthService` and any `HttpClient`. Fails with `InvalidOption` before anything is sent.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOptions) {
+  const auth = yield* AuthService
+  const baseUrl = yield* Effect.fromResult(baseUrlOf(options.environment))
+  const { schedule, timeout } = yield* requestOptions(options)
+  const exchange = yield* makeExchange(timeout)
+  const retrySchedule = patient(schedule)
+
+  const execute = <A>(
+    request: HttpClientRequest.HttpClientRequest,
+    { decode, operation }: ExecuteOptions<A>
+  ): Effect.Effect<A, Failure> => {
+    const count = metrics.forOperation(operation)
+    const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
+    const isSafe = request.method === "GET" || request.method === "HEAD"
+
+    return Effect.suspend(() => {
+      let attempts = 0
+      let refused: { readonly token: Redacted.Redacted; readonly error: Unauthenticated } | undefined
+
+      const fail = (reason: RipioHttpErrorReason, requestId?: string) =>
+        Effect.fail(new RipioHttpError({ operation, attempts, reason, ...(requestId === undefined ? {} : { requestId }) }))
+
+      const read = (answer: Answer, token: Redacted.Redacted): Effect.Effect<A, Failure> => {
+        const classification = classify(answer)
+        switch (classification._tag) {
+          case "Success": {
+            const decoded = decode(classification.json)
+            return Result.isSuccess(decoded)
+              ? Effect.succeed(decoded.success)
+              : fail(unexpected(answer, typeof decoded.failure === "string" ? decoded.failure : issueOf(decoded.failure)), answer.requestId)
+          }
+          case "Unauthenticated": {
+            const error = new Unauthenticated({ ...classification, refused: "token" })
+            if (refused !== undefined) return Effect.fail(error)
+            refused = { token, error }
+            return Effect.andThen(auth.invalidate(token), attempt)
+          }
+          case "ApiError":
+            return Effect.fail(new ApiError({ ...classification, attempts }))
+          default:
+            return fail(classification, answer.requestId)
+        }
+      }
+
+      const attempt: Effect.Effect<A, Failure> = Effect.flatMap(auth.accessToken, (token) => {
+        // A token service that has nothing else to offer gives the same token again: it is not worth a request.
+        if (refused !== undefined && Equal.equals(refused.token, token)) return Effect.fail(refused.error)
+        attempts++
+        return Effect.andThen(
+          count.attempt(attempts),
+          exchange(HttpClientRequest.bearerToken(addressed, token), [token]).pipe(
+            Effect.catch((reason) => fail(reason)),
+            Effect.flatMap((answer) => read(answer, token))
+          )
+        )
+      })
+
+      return Effect.tapError(isSafe ? retrying(attempt, operation, retrySchedule) : attempt, count.failure)
+    })
+  }
+
+  return RipioHttp.of({ execute })
+})
+
+type Failure = Unauthenticated | ApiError | RipioHttpError
