@@ -1,0 +1,60 @@
+// Runs every step of `npm test`, also after one has failed, and ends with the sum of them all as one plain line.
+import { spawn } from "node:child_process"
+import { stripVTControlCharacters } from "node:util"
+
+interface Step {
+  readonly name: string
+  readonly command: string
+  /** The line of the tool's output that counts its tests. Without one, the step itself is the test. */
+  readonly counted?: RegExp
+}
+
+const steps: ReadonlyArray<Step> = [
+  { name: "format", command: "oxfmt --check" },
+  { name: "lint", command: "oxlint --deny-warnings" },
+  { name: "types", command: "tsc" },
+  { name: "unit tests", command: "vitest run", counted: /^\s*Tests\s+(.*)$/gmu },
+  { name: "build", command: "npm run --silent build" }
+]
+
+const run = (command: string) =>
+  new Promise<{ readonly code: number; readonly output: string }>((resolve) => {
+    const child = spawn(command, { shell: true, stdio: ["ignore", "pipe", "inherit"] })
+    const chunks: Array<Buffer> = []
+    child.stdout.on("data", (chunk: Buffer) => {
+      chunks.push(chunk)
+      process.stdout.write(chunk)
+    })
+    child.on("close", (code) => {
+      resolve({ code: code ?? 1, output: stripVTControlCharacters(Buffer.concat(chunks).toString()) })
+    })
+  })
+
+const count = (line: string, what: string) => Number(new RegExp(`(\\d+) ${what}`, "u").exec(line)?.[1] ?? 0)
+
+let passed = 0
+let failed = 0
+const failures: Array<string> = []
+
+for (const { command, counted, name } of steps) {
+  const start = performance.now()
+  console.log(`\n--- ${name}: ${command}`)
+  const { code, output } = await run(command)
+  let ok = code === 0
+  if (counted === undefined) {
+    passed += ok ? 1 : 0
+    failed += ok ? 0 : 1
+  } else {
+    const line = [...output.matchAll(counted)].at(-1)?.[1] ?? ""
+    ok = ok && count(line, "passed") > 0 && count(line, "failed") === 0
+    passed += count(line, "passed")
+    // A step that fails, or runs no test at all, counts as a failure even if none of its tests is to blame.
+    failed += ok ? 0 : Math.max(1, count(line, "failed"))
+  }
+  if (!ok) failures.push(name)
+  console.log(`--- ${name}: ${ok ? "ok" : "FAILED"} (${((performance.now() - start) / 1000).toFixed(1)} s)`)
+}
+
+if (failures.length > 0) console.log(`\nFailed: ${failures.join(", ")}`)
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exitCode = failed > 0 ? 1 : 0
