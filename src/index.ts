@@ -20,7 +20,7 @@ export {
 } from "./domain/RipioHttpError.ts"
 export * from "./domain/SupportTicket.ts"
 export { NotEnabled, NotFound, type TicketError } from "./domain/TicketError.ts"
-export * from "./domain/TicketId.ts"
+export { TicketId } from "./domain/TicketId.ts"
 export { type RequestOptions } from "./internal/options.ts"
 export * as AuthClientCredentials from "./layers/AuthClientCredentials.ts"
 export * as AuthStaticToken from "./layers/AuthStaticToken.ts"

@@ -67,7 +67,7 @@ export const makePollingSchedule = (options: PollingOptions = {}): Schedule.Sche
       let next = first
       return () =>
         Effect.map(jitter ? Random.next : midway, (random) => {
-          const wait = Duration.millis(Math.min(next * (0.8 + 0.4 * random), max))
+          const wait = Duration.millis(Math.min(Math.round(next * (0.8 + 0.4 * random)), max))
           next = Math.min(next * factor, max)
           return [wait, wait]
         })

@@ -39,7 +39,9 @@ export const retrySchedule = (policy: RetryPolicy): Schedule.Schedule<unknown, R
   const max = Duration.fromInputUnsafe(policy.max ?? Duration.seconds(8))
   return Schedule.exponential(policy.base ?? Duration.millis(500)).pipe(
     Schedule.modifyDelay(({ duration }) =>
-      Effect.map(Random.next, (random) => Duration.times(Duration.min(duration, max), random))
+      Effect.map(Random.next, (random) =>
+        Duration.millis(Math.round(random * Duration.toMillis(Duration.min(duration, max))))
+      )
     ),
     Schedule.upTo({ times: policy.times ?? 2 })
   )

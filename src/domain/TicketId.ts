@@ -35,3 +35,6 @@ export const TicketId = Schema.String.check(Schema.isGUID({ expected: "a UUID" }
  * @since 0.1.0
  */
 export type TicketId = typeof TicketId.Type
+
+/** Whether a value is what its type says. */
+export const isTicketId = Schema.is(TicketId)

@@ -11,7 +11,7 @@ import { pollingSchedule } from "../domain/PollingSchedule.ts"
 import { notSent, retryAfterOf, type RipioHttpError } from "../domain/RipioHttpError.ts"
 import type { SupportTicket } from "../domain/SupportTicket.ts"
 import type { TicketError } from "../domain/TicketError.ts"
-import type { TicketId } from "../domain/TicketId.ts"
+import { isTicketId, type TicketId } from "../domain/TicketId.ts"
 import { polls as pollCount } from "./metrics.ts"
 
 /**
@@ -33,7 +33,9 @@ export const poller = Effect.fnUntraced(function* (
   let lastTicket: SupportTicket | undefined
   let lastError: RipioHttpError | undefined
   let news: SupportTicket | RipioHttpError | undefined
-  if (Option.isNone(patience)) {
+  // What slipped past the types must not reach the API.
+  if (!isTicketId(ticketId)) lastError = notSent("awaitOutcome", "ticketId: expected a UUID in lower case")
+  else if (Option.isNone(patience)) {
     lastError = notSent("awaitOutcome", "deadline: expected a duration that is not negative")
   }
 
@@ -79,14 +81,14 @@ export const poller = Effect.fnUntraced(function* (
         onFailure: (error) => {
           if (error._tag !== "RipioHttpError") return Effect.fail(error)
           news = lastError = error
-          return error.reason._tag === "InvalidRequest" ? giveUp : next
+          return next
         }
       })
     )
   })
 
   const next: Effect.Effect<SupportTicket, TicketError | OutcomePending> = Effect.suspend(() => {
-    if (clock.currentTimeMillisUnsafe() >= end) return giveUp
+    if (lastError?.reason._tag === "InvalidRequest" || clock.currentTimeMillisUnsafe() >= end) return giveUp
     return news === undefined ? poll : Effect.andThen(wait(news), poll)
   })
   return next

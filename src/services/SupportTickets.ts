@@ -10,7 +10,7 @@ import type { OutcomePending } from "../domain/OutcomePending.ts"
 import { notSent, RipioHttpError } from "../domain/RipioHttpError.ts"
 import { isOutcome, type SupportTicket, SupportTicketFromWire, type TicketOutcome } from "../domain/SupportTicket.ts"
 import { type TicketError, ticketErrorOf } from "../domain/TicketError.ts"
-import { TicketId } from "../domain/TicketId.ts"
+import { isTicketId, type TicketId } from "../domain/TicketId.ts"
 import { poller } from "../internal/poller.ts"
 import { withSpan } from "../internal/span.ts"
 import { RipioHttp } from "./RipioHttp.ts"
@@ -69,7 +69,6 @@ export class SupportTickets extends Context.Service<
 
 const decodeTicket = Schema.decodeUnknownResult(SupportTicketFromWire)
 const operation = "retrieve"
-const isTicketId = Schema.is(TicketId)
 
 /**
  * Builds {@link SupportTickets} on `RipioHttp`.
