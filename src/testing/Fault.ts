@@ -32,25 +32,22 @@ type RetryAfter = number | Date | string
 
 const html = "text/html; charset=utf-8"
 
+const reasons = { 502: "502 Bad Gateway", 503: "503 Service Unavailable", 504: "504 Gateway Timeout" }
+
 const header = (retryAfter: RetryAfter | undefined): string | undefined =>
   retryAfter instanceof Date ? retryAfter.toUTCString() : retryAfter?.toString()
 
 const page = (title: string): string =>
   `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>${title}</h1></center>\r\n</body>\r\n</html>\r\n`
 
-const answer = (
-  content: unknown,
-  options: {
-    readonly status: number
-    readonly contentType?: string | undefined
-    readonly retryAfter?: RetryAfter | undefined
-  }
-): Fault => ({
+const json = "application/json"
+
+const answer = (status: number, contentType: string, content: unknown, retryAfter?: RetryAfter): Fault => ({
   _tag: "Answer",
-  status: options.status,
-  contentType: options.contentType ?? (typeof content === "string" ? html : "application/json"),
+  status,
+  contentType,
   body: typeof content === "string" ? content : JSON.stringify(content),
-  retryAfter: header(options.retryAfter)
+  retryAfter: header(retryAfter)
 })
 
 /**
@@ -93,28 +90,31 @@ export const Fault = {
 
   /** 429. `retryAfter` is a number of seconds, a date (sent in the format of HTTP), or the header's text as it is. */
   rateLimited: (options?: { readonly retryAfter?: RetryAfter | undefined }): Fault =>
-    answer({ detail: "Request was throttled." }, { status: 429, retryAfter: options?.retryAfter }),
+    answer(429, json, { detail: "Request was throttled." }, options?.retryAfter),
 
   /** This status, with a short HTML page unless `body` says more. A `body` that is no string is sent as JSON. */
   status: (
     status: number,
     options?: { readonly retryAfter?: RetryAfter | undefined; readonly body?: unknown }
-  ): Fault => answer(options?.body ?? page(`${status}`), { status, retryAfter: options?.retryAfter }),
+  ): Fault => {
+    const body = options?.body ?? page(`${status}`)
+    return answer(status, typeof body === "string" ? html : json, body, options?.retryAfter)
+  },
 
   /** The error page of a gateway in front of the API. */
-  gatewayHtml: (status: 502 | 503 | 504): Fault =>
-    answer(page({ 502: "502 Bad Gateway", 503: "503 Service Unavailable", 504: "504 Gateway Timeout" }[status]), {
-      status
-    }),
+  gatewayHtml: (status: 502 | 503 | 504): Fault => answer(status, html, page(reasons[status])),
 
   /** The true answer's headers, and half of its JSON as a complete body. */
   cutJson: { _tag: "CutJson" } satisfies Fault,
 
-  /** Any body, for answers of a wrong shape: a string is sent as it is, anything else as JSON. Status 200 by default. */
+  /**
+   * Any body, for answers of a wrong shape: a string is sent as it is, anything else as JSON. By default with status 200
+   * and called `application/json`.
+   */
   body: (
     content: unknown,
     options?: { readonly status?: number | undefined; readonly contentType?: string | undefined }
-  ): Fault => answer(content, { status: options?.status ?? 200, contentType: options?.contentType }),
+  ): Fault => answer(options?.status ?? 200, options?.contentType ?? json, content),
 
   /** Error 40001, although the token is good, and stays so. The API documents it with status 401 and with status 403. */
   unauthenticated: (status: 401 | 403 = 401): Fault => ({ _tag: "Unauthenticated", status }),

@@ -43,6 +43,12 @@ export const notAuthenticated = (status: 401 | 403 = 401): Answer =>
     code: "not_authenticated"
   })
 
+/** White space after JSON leaves it what it is. */
+export const pad = (answer: Answer, bytes: number): Answer => ({
+  ...answer,
+  body: answer.body + " ".repeat(Math.max(0, bytes - encoder.encode(answer.body).length))
+})
+
 export const toResponse = (answer: Answer, requestId: string): HttpServerResponse.HttpServerResponse => {
   const { contentType, cutAfter, status } = answer
   const headers = { ...answer.headers, "x-request-id": requestId }

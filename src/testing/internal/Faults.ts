@@ -20,7 +20,7 @@ export class Faults {
         `Sandbox: ${injected.fault._tag} waits for a request with a Bearer token, the token endpoint gets none`
       )
     }
-    this.#queue = [...this.#queue, injected]
+    if (injected.left > 0) this.#queue = [...this.#queue, injected]
   }
 
   clear(): void {

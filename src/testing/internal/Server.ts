@@ -68,7 +68,7 @@ const underFault = (
     case "CutJson":
       return Effect.map(processed, (answer) => ({ ...answer, body: answer.body.slice(0, answer.body.length / 2) }))
     case "Oversized":
-      return Effect.map(processed, (answer) => ({ ...answer, body: answer.body.padEnd(fault.bytes) }))
+      return Effect.map(processed, (answer) => Answer.pad(answer, fault.bytes))
     case "Unauthenticated":
       return Effect.succeed(Answer.notAuthenticated(fault.status))
   }

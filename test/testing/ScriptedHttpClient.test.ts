@@ -1,0 +1,105 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/testing/TestClock"
+import { ScriptedHttpClient } from "../../src/testing/index.ts"
+
+const url = "https://api.test/a/?b=1"
+
+describe("ScriptedHttpClient", () => {
+  it.effect("answers step by step: data, a Response, a function, no connection", () =>
+    Effect.gen(function* () {
+      const scripted = yield* ScriptedHttpClient.make([
+        { status: 503, headers: { "retry-after": "2" } },
+        { status: 200, json: { ok: true } },
+        { status: 200, text: '{"cut' },
+        new Response("web", { status: 201 }),
+        ({ method }, index) => Effect.succeed({ status: 200, text: `${method} ${index}` }),
+        "refused"
+      ])
+      const get = Effect.flatMap(HttpClient.get(url), ({ headers, status, text }) =>
+        Effect.map(text, (body) => ({
+          status,
+          body,
+          type: headers["content-type"],
+          retryAfter: headers["retry-after"]
+        }))
+      )
+      yield* Effect.gen(function* () {
+        assert.deepInclude(yield* get, { status: 503, body: "", retryAfter: "2" })
+        assert.deepInclude(yield* get, { status: 200, body: '{"ok":true}', type: "application/json" })
+        assert.deepInclude(yield* get, { status: 200, body: '{"cut' })
+        assert.deepInclude(yield* get, { status: 201, body: "web" })
+        assert.deepInclude(yield* get, { status: 200, body: "GET 4" })
+        const error = yield* Effect.flip(get)
+        assert.strictEqual(error.reason._tag, "TransportError")
+        assert.propertyVal(error.cause, "code", "ECONNREFUSED")
+      }).pipe(Effect.provide(scripted.layer))
+    })
+  )
+
+  it.effect("a request beyond the script dies and says so", () =>
+    Effect.gen(function* () {
+      const scripted = yield* ScriptedHttpClient.make([{ status: 200 }])
+      yield* HttpClient.get(url).pipe(Effect.provide(scripted.layer))
+      const cause = yield* HttpClient.get(url).pipe(Effect.provide(scripted.layer), Effect.sandbox, Effect.flip)
+      assert.include(Cause.pretty(cause), `GET ${url} is request 2, after the script's end`)
+      assert.strictEqual((yield* scripted.requests).length, 2)
+    })
+  )
+
+  it.effect("one function may be the whole script, and may take its time", () =>
+    Effect.gen(function* () {
+      const scripted = yield* ScriptedHttpClient.make((_, index) =>
+        Effect.as(Effect.sleep("1 second"), { status: index < 2 ? 500 : 200 })
+      )
+      const fiber = yield* HttpClient.get(url).pipe(
+        Effect.repeat({ until: ({ status }) => status === 200 }),
+        Effect.provide(scripted.layer),
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(yield* scripted.times, [0, 1000, 2000])
+    })
+  )
+
+  it.effect("a hanging step ends with an interruption", () =>
+    Effect.gen(function* () {
+      const scripted = yield* ScriptedHttpClient.make(["hang"])
+      const fiber = yield* HttpClient.get(url).pipe(
+        Effect.timeoutOption("10 seconds"),
+        Effect.provide(scripted.layer),
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* TestClock.adjust(9999)
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust(1)
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "None")
+    })
+  )
+
+  it.effect("keeps what was asked; a token can be compared, and is not printed", () =>
+    Effect.gen(function* () {
+      const scripted = yield* ScriptedHttpClient.make([{ status: 204 }, { status: 204 }])
+      yield* TestClock.adjust(42)
+      yield* HttpClientRequest.post(url).pipe(
+        HttpClientRequest.bearerToken("token-in-clear"),
+        HttpClientRequest.bodyUrlParams({ grant_type: "client_credentials" }),
+        HttpClient.execute,
+        Effect.andThen(HttpClient.get(url)),
+        Effect.provide(scripted.layer)
+      )
+      const [post, get] = yield* scripted.requests
+      assert.deepInclude(post, { at: 42, method: "POST", url, body: "grant_type=client_credentials" })
+      assert.deepInclude(get, { at: 42, method: "GET", url, body: "" })
+      const sent = post?.headers["authorization"]
+      assert.strictEqual(Redacted.isRedacted(sent) ? Redacted.value(sent) : sent, "Bearer token-in-clear")
+      assert.notInclude(JSON.stringify(yield* scripted.requests), "token-in-clear")
+    })
+  )
+})
