@@ -65,7 +65,9 @@ export const transports: ReadonlyArray<readonly [name: string, layer: Transport]
   ...sockets
 ]
 
-const TokenBody = Schema.Struct({ accessToken: Schema.RedactedFromValue(Schema.NonEmptyString) })
+const Token = Schema.RedactedFromValue(Schema.NonEmptyString)
+
+const TokenBody = Schema.Union([Schema.Struct({ accessToken: Token }), Schema.Struct({ access_token: Token })])
 
 export const tokenRequest = (account: SandboxAccount, path = "/oauth2/token/") =>
   HttpClientRequest.post(path).pipe(
@@ -78,7 +80,7 @@ export const token = (account: SandboxAccount) =>
     HttpClient.execute,
     Effect.flatMap((response) => response.json),
     Effect.flatMap(Schema.decodeUnknownEffect(TokenBody)),
-    Effect.map(({ accessToken }) => accessToken)
+    Effect.map((body) => ("accessToken" in body ? body.accessToken : body.access_token))
   )
 
 export const retrieve = (ticketId: string, bearer: Redacted.Redacted) =>
