@@ -13,7 +13,9 @@ const steps: ReadonlyArray<Step> = [
   { name: "format", command: "oxfmt --check" },
   { name: "lint", command: "oxlint --deny-warnings" },
   { name: "types", command: "tsc" },
+  { name: "type tests", command: "tstyche", counted: /^Tests:\s+(.*)$/gmu },
   { name: "unit tests", command: "vitest run", counted: /^\s*Tests\s+(.*)$/gmu },
+  { name: "documented code", command: "node scripts/docs-blocks.ts", counted: /^(\d+ passed, \d+ failed)$/gmu },
   { name: "build", command: "npm run --silent build" }
 ]
 
