@@ -59,7 +59,7 @@ const answer = (status: number, contentType: string, content: unknown, retryAfte
  * import * as Effect from "effect/Effect"
  * import { Fault, Sandbox } from "effect-ripio-tickets/testing"
  *
- * const storm = Effect.gen(function*() {
+ * const storm = Effect.gen(function* () {
  *   const sandbox = yield* Sandbox
  *   yield* sandbox.inject(Fault.gatewayHtml(502), { on: "retrieve", times: 2 })
  *   yield* sandbox.inject(Fault.latency("5 seconds"), { on: "retrieve" })
@@ -89,14 +89,11 @@ export const Fault = {
   reset: (options: { readonly afterBytes: number }): Fault => ({ _tag: "Reset", ...options }),
 
   /** 429. `retryAfter` is a number of seconds, a date (sent in the format of HTTP), or the header's text as it is. */
-  rateLimited: (options?: { readonly retryAfter?: RetryAfter | undefined }): Fault =>
+  rateLimited: (options?: { readonly retryAfter?: RetryAfter }): Fault =>
     answer(429, json, { detail: "Request was throttled." }, options?.retryAfter),
 
   /** This status, with a short HTML page unless `body` says more. A `body` that is no string is sent as JSON. */
-  status: (
-    status: number,
-    options?: { readonly retryAfter?: RetryAfter | undefined; readonly body?: unknown }
-  ): Fault => {
+  status: (status: number, options?: { readonly retryAfter?: RetryAfter; readonly body?: unknown }): Fault => {
     const body = options?.body ?? page(`${status}`)
     return answer(status, typeof body === "string" ? html : json, body, options?.retryAfter)
   },
@@ -111,10 +108,8 @@ export const Fault = {
    * Any body, for answers of a wrong shape: a string is sent as it is, anything else as JSON. By default with status 200
    * and called `application/json`.
    */
-  body: (
-    content: unknown,
-    options?: { readonly status?: number | undefined; readonly contentType?: string | undefined }
-  ): Fault => answer(options?.status ?? 200, options?.contentType ?? json, content),
+  body: (content: unknown, options?: { readonly status?: number; readonly contentType?: string }): Fault =>
+    answer(options?.status ?? 200, options?.contentType ?? json, content),
 
   /** Error 40001, although the token is good, and stays so. The API documents it with status 401 and with status 403. */
   unauthenticated: (status: 401 | 403 = 401): Fault => ({ _tag: "Unauthenticated", status }),

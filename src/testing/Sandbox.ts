@@ -2,7 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as HttpClient from "effect/http/HttpClient"
+import { HttpClient } from "effect/http/HttpClient"
 import * as HttpServer from "effect/http/HttpServer"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
@@ -10,6 +10,11 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import { IssueKey } from "../domain/IssueKey.ts"
 import { TicketId } from "../domain/TicketId.ts"
+import type { RequestOptions } from "../internal/options.ts"
+import * as Ripio from "../layers/Ripio.ts"
+import type { AuthService } from "../services/AuthService.ts"
+import type { RipioHttp } from "../services/RipioHttp.ts"
+import type { SupportTickets } from "../services/SupportTickets.ts"
 import type { ConnectionLost } from "./ConnectionLost.ts"
 import type { Fault } from "./Fault.ts"
 import { Accounts } from "./internal/Accounts.ts"
@@ -19,38 +24,7 @@ import { Tickets } from "./internal/Tickets.ts"
 import * as Transport from "./internal/Transport.ts"
 import type { ReceivedRequest, Route } from "./ReceivedRequest.ts"
 import type { SandboxAccount } from "./SandboxAccount.ts"
-
-/**
- * How a sandbox gives out tokens.
- *
- * @category options
- * @since 0.1.0
- */
-export interface SandboxOptions {
-  /** How long a token is good. Default: 10 hours, as in the API owner's example. */
-  readonly tokenLifetime?: Duration.Input | undefined
-  /** The names in the token endpoint's answer: both are seen in the field. Default: `camelCase`. */
-  readonly spelling?: "camelCase" | "snake_case" | undefined
-}
-
-/**
- * A ticket that a test starts from.
- *
- * @category options
- * @since 0.1.0
- */
-export interface SeedOptions {
-  /** Default: `00000000-0000-4000-8000-000000000001`, and counting. */
-  readonly ticketId?: TicketId | undefined
-  /** Whose it is. Default: the sandbox's own account. */
-  readonly account?: SandboxAccount | undefined
-  /** How it ends; with `Pending` it does not, unless by `settle`. Default: `Created`. */
-  readonly outcome?: "Created" | "Failed" | "Pending" | undefined
-  /** The key under which it is registered, if it ever is. Default: `SUP-1001`, and counting along with the ids. */
-  readonly issueKey?: IssueKey | undefined
-  /** How long it stays pending, counted by the `Clock` from now on. Default: 3 seconds. */
-  readonly after?: Duration.Input | undefined
-}
+import type { SandboxOptions, SeedOptions } from "./SandboxOptions.ts"
 
 /**
  * A Ripio in memory: the token endpoint and Retrieve Support Ticket, strict where the real ones are, with tickets that
@@ -61,24 +35,24 @@ export interface SeedOptions {
  *
  * **When to use**
  *
- * Provide `Sandbox.layerHttpClient` where the program under test asks for an `HttpClient`: no socket is opened, and
- * `TestClock` drives it all. `Sandbox.layerServer` and `Sandbox.toWebHandler` serve the same to any client on a port.
+ * `Sandbox.layerRipio` is the whole client on a sandbox: no socket is opened, and `TestClock` drives it all.
+ * `Sandbox.layerHttpClient` does the same for a client that you put together, or for one that is not this library's.
+ * `Sandbox.layerServer` and `Sandbox.toWebHandler` serve any client in any language, on a port.
  *
  * **Example** (A ticket that is registered after three seconds)
  *
  * ```ts
  * import * as Effect from "effect/Effect"
- * import * as Layer from "effect/Layer"
+ * import { SupportTickets } from "effect-ripio-tickets"
  * import { Sandbox } from "effect-ripio-tickets/testing"
  *
- * const program = Effect.gen(function*() {
+ * const test = Effect.gen(function* () {
  *   const sandbox = yield* Sandbox
+ *   const tickets = yield* SupportTickets
  *   const ticketId = yield* sandbox.seed({ outcome: "Created", after: "3 seconds" })
- *   // ... follow `ticketId` with the program under test ...
- *   return { ticketId, polls: yield* sandbox.count("retrieve") }
- * })
- *
- * const test = program.pipe(Effect.provide(Sandbox.layerHttpClient.pipe(Layer.provideMerge(Sandbox.layer()))))
+ *   const outcome = yield* tickets.awaitOutcome(ticketId)
+ *   return { outcome, polls: yield* sandbox.count("retrieve") }
+ * }).pipe(Effect.provide(Sandbox.layerRipio()))
  * ```
  *
  * @category services
@@ -134,10 +108,24 @@ export class Sandbox extends Context.Service<
    * An `HttpClient` that the sandbox answers in process and in the fiber that asks, whatever the host of the URL.
    * The `Clock` of that fiber is the sandbox's, and its interruption reaches the request.
    */
-  static readonly layerHttpClient: Layer.Layer<HttpClient.HttpClient, never, Sandbox> = Layer.effect(
-    HttpClient.HttpClient,
+  static readonly layerHttpClient: Layer.Layer<HttpClient, never, Sandbox> = Layer.effect(
+    HttpClient,
     Sandbox.useSync(({ handle }) => Transport.httpClient(handle))
   )
+
+  /**
+   * The whole client for the sandbox's own account, in process, and the sandbox beside it. An option that cannot work dies.
+   *
+   * For another account, provide `Ripio.layer` with its credentials and with `Sandbox.layerHttpClient`.
+   */
+  static readonly layerRipio = (
+    options?: SandboxOptions & RequestOptions
+  ): Layer.Layer<AuthService | RipioHttp | SupportTickets | Sandbox> =>
+    Layer.unwrap(
+      Sandbox.useSync(({ account }) =>
+        Ripio.layer({ ...options, ...account, environment: { baseUrl: "https://ripio.test" } })
+      )
+    ).pipe(Layer.provide(Sandbox.layerHttpClient), Layer.provideMerge(Sandbox.layer(options)), Layer.orDie)
 
   /** The sandbox on the port of whatever `HttpServer` is provided, for any client in any language. */
   static readonly layerServer: Layer.Layer<never, never, Sandbox | HttpServer.HttpServer> = Layer.unwrap(

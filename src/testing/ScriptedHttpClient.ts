@@ -105,7 +105,7 @@ const play = (
  * import * as HttpClient from "effect/http/HttpClient"
  * import { ScriptedHttpClient } from "effect-ripio-tickets/testing"
  *
- * const test = Effect.gen(function*() {
+ * const test = Effect.gen(function* () {
  *   const scripted = yield* ScriptedHttpClient.make([{ status: 503 }, { status: 200, json: { ok: true } }])
  *   yield* HttpClient.get("https://api.test/").pipe(
  *     Effect.repeat({ until: (response) => response.status === 200 }),
