@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { stackless } from "../internal/stackless.ts"
 
 /**
  * No answer, because the connection failed: refused, reset, cut in the middle of the body, name not found.
@@ -209,6 +210,17 @@ export class RipioHttpError extends Schema.TaggedError<RipioHttpError>("effect-r
 export const retryAfterOf = ({ reason }: RipioHttpError): Duration.Duration | undefined =>
   reason._tag === "RateLimited" || reason._tag === "ServerFailed" ? reason.retryAfter : undefined
 
+/** Puts a reason into its error. */
+export const ripioHttpError = (
+  operation: string,
+  attempts: number,
+  reason: RipioHttpErrorReason,
+  requestId: string | undefined
+): RipioHttpError =>
+  stackless(
+    () => new RipioHttpError({ operation, attempts, reason, ...(requestId === undefined ? {} : { requestId }) })
+  )
+
 /** The error of a request that was held back, for what `issue` says. */
 export const notSent = (operation: string, issue: string): RipioHttpError =>
-  new RipioHttpError({ operation, attempts: 0, reason: new InvalidRequest({ issue }) })
+  ripioHttpError(operation, 0, new InvalidRequest({ issue }), undefined)

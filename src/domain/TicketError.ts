@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import { type ApiError, ApiErrorCode, evidence, inBrackets } from "./ApiError.ts"
 import type { Unauthenticated } from "./AccessToken.ts"
+import { stackless } from "../internal/stackless.ts"
 import { TicketId } from "./TicketId.ts"
 
 /**
@@ -52,9 +53,9 @@ export const ticketErrorOf = (error: ApiError, ticketId: TicketId): NotEnabled |
   const fields = { code, detail, status, type, ...(requestId === undefined ? {} : { requestId }) }
   switch (code) {
     case ApiErrorCode.supportTicketsNotEnabled:
-      return new NotEnabled(fields)
+      return stackless(() => new NotEnabled(fields))
     case ApiErrorCode.supportTicketNotFound:
-      return new NotFound({ ticketId, ...fields })
+      return stackless(() => new NotFound({ ticketId, ...fields }))
     default:
       return undefined
   }

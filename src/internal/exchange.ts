@@ -2,12 +2,14 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { constVoid } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
-import type { HttpClientError } from "effect/http/HttpClientError"
+import { DecodeError, HttpClientError } from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
-import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
@@ -54,12 +56,12 @@ export const makeExchange = Effect.fnUntraced(function* (timeout: Duration.Durat
 // A client that its owner wrapped in `filterStatusOk` fails with the answer that we want.
 const hasResponse = (
   error: HttpClientError
-): error is HttpClientError & { readonly response: HttpClientResponse } => error.reason._tag === "StatusCodeError"
+): error is HttpClientError & { readonly response: HttpClientResponse.HttpClientResponse } => error.reason._tag === "StatusCodeError"
 
 const utf8 = new TextDecoder()
 
 const readAnswer = (
-  response: HttpClientResponse,
+  response: HttpClientResponse.HttpClientResponse,
   secrets: ReadonlyArray<Redacted.Redacted>
 ): Effect.Effect<Answer, HttpClientError> => {
   const headers = response.headers
@@ -69,9 +71,11 @@ const readAnswer = (
 }
 
 const readBody = (
-  response: HttpClientResponse,
+  response: HttpClientResponse.HttpClientResponse,
   headers: Headers.Headers
 ): Effect.Effect<string | undefined, HttpClientError> => {
+  const web = HttpClientResponse.toWeb(response)
+  if (Option.isSome(web)) return readWeb(response, web.value)
   // A length that is known and small needs no counting, unless a compressed body grows.
   const length = headers["content-length"]
   if (length !== undefined && Number(length) <= maxBodyBytes && headers["content-encoding"] === undefined) {
@@ -91,6 +95,33 @@ const readBody = (
     )
   })
 }
+
+// A `Stream` would read the same, at several times the cost of the whole call.
+const readWeb = (response: HttpClientResponse.HttpClientResponse, { body }: Response) =>
+  body === null
+    ? Effect.succeed("")
+    : Effect.tryPromise({
+        try: async (signal) => {
+          const reader = body.getReader()
+          const cancel = () => void reader.cancel().catch(constVoid)
+          signal.addEventListener("abort", cancel)
+          const decoder = new TextDecoder()
+          let text = ""
+          let bytes = 0
+          for (;;) {
+            const { done, value } = await reader.read()
+            if (done) return text + decoder.decode()
+            bytes += value.byteLength
+            if (bytes > maxBodyBytes) {
+              cancel()
+              return undefined
+            }
+            text += decoder.decode(value, { stream: true })
+          }
+        },
+        catch: (cause) =>
+          new HttpClientError({ reason: new DecodeError({ request: response.request, response, cause }) })
+      })
 
 // The API documents none, so the names that proxies and frameworks use are tried.
 const requestIdHeaders = ["x-request-id", "request-id", "x-correlation-id", "cf-ray"]

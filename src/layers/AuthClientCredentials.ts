@@ -17,7 +17,7 @@ import { classifyGrant, unexpected } from "../domain/Answer.ts"
 import { baseUrlOf, type Environment } from "../domain/Environment.ts"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
 import { issueOf } from "../domain/Issue.ts"
-import { RipioHttpError, type RipioHttpErrorReason } from "../domain/RipioHttpError.ts"
+import { type RipioHttpError, ripioHttpError, type RipioHttpErrorReason } from "../domain/RipioHttpError.ts"
 import { makeExchange } from "../internal/exchange.ts"
 import * as metrics from "../internal/metrics.ts"
 import { clientId, clientSecret, requestOptions, type RequestOptions } from "../internal/options.ts"
@@ -72,7 +72,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     Effect.suspend(() => {
       let attempts = 0
       const fail = (reason: RipioHttpErrorReason, requestId?: string) =>
-        Effect.fail(new RipioHttpError({ operation, attempts, reason, ...(requestId === undefined ? {} : { requestId }) }))
+        Effect.fail(ripioHttpError(operation, attempts, reason, requestId))
 
       const attempt = Effect.gen(function* () {
         attempts++

@@ -10,11 +10,12 @@ import { type Answer, classify, unexpected } from "../domain/Answer.ts"
 import { ApiError } from "../domain/ApiError.ts"
 import { baseUrlOf, type Environment } from "../domain/Environment.ts"
 import { issueOf } from "../domain/Issue.ts"
-import { RipioHttpError, type RipioHttpErrorReason } from "../domain/RipioHttpError.ts"
+import { type RipioHttpError, ripioHttpError, type RipioHttpErrorReason } from "../domain/RipioHttpError.ts"
 import { makeExchange } from "../internal/exchange.ts"
 import * as metrics from "../internal/metrics.ts"
 import { requestOptions, type RequestOptions } from "../internal/options.ts"
 import { patient, retrying } from "../internal/retry.ts"
+import { stackless } from "../internal/stackless.ts"
 import { AuthService } from "./AuthService.ts"
 
 /**
@@ -109,7 +110,7 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
       let refused: { readonly token: Redacted.Redacted; readonly error: Unauthenticated } | undefined
 
       const fail = (reason: RipioHttpErrorReason, requestId?: string) =>
-        Effect.fail(new RipioHttpError({ operation, attempts, reason, ...(requestId === undefined ? {} : { requestId }) }))
+        Effect.fail(ripioHttpError(operation, attempts, reason, requestId))
 
       const read = (answer: Answer, token: Redacted.Redacted): Effect.Effect<A, Failure> => {
         const classification = classify(answer)
@@ -121,13 +122,13 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
               : fail(unexpected(answer, typeof decoded.failure === "string" ? decoded.failure : issueOf(decoded.failure)), answer.requestId)
           }
           case "Unauthenticated": {
-            const error = new Unauthenticated({ ...classification, refused: "token" })
+            const error = stackless(() => new Unauthenticated({ ...classification, refused: "token" }))
             if (refused !== undefined) return Effect.fail(error)
             refused = { token, error }
             return Effect.andThen(auth.invalidate(token), attempt)
           }
           case "ApiError":
-            return Effect.fail(new ApiError({ ...classification, attempts }))
+            return Effect.fail(stackless(() => new ApiError({ ...classification, attempts })))
           default:
             return fail(classification, answer.requestId)
         }

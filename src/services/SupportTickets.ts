@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import { unexpectedApiError } from "../domain/Answer.ts"
 import type { AwaitOptions } from "../domain/AwaitOptions.ts"
 import type { OutcomePending } from "../domain/OutcomePending.ts"
-import { notSent, RipioHttpError } from "../domain/RipioHttpError.ts"
+import { notSent, type RipioHttpError, ripioHttpError } from "../domain/RipioHttpError.ts"
 import { isOutcome, type SupportTicket, SupportTicketFromWire, type TicketOutcome } from "../domain/SupportTicket.ts"
 import { type TicketError, ticketErrorOf } from "../domain/TicketError.ts"
 import { isTicketId, type TicketId } from "../domain/TicketId.ts"
@@ -96,12 +96,7 @@ export const makeSupportTickets = Effect.gen(function* () {
         Effect.catchTag("ApiError", (error) =>
           Effect.fail(
             ticketErrorOf(error, id) ??
-              new RipioHttpError({
-                operation,
-                attempts: error.attempts,
-                reason: unexpectedApiError(error),
-                ...(error.requestId === undefined ? {} : { requestId: error.requestId })
-              })
+              ripioHttpError(operation, error.attempts, unexpectedApiError(error), error.requestId)
           )
         ),
         withSpan("SupportTickets.retrieve", { ticketId: id })
