@@ -117,7 +117,12 @@ export const classify = (answer: Answer): Classification => {
 const isServerFailure = (status: number) => status === 408 || status >= 500
 
 // The errors of RFC 6749 section 5.2 that speak of the client; the others speak of the request.
-const refusals: ReadonlySet<string> = new Set(["invalid_client", "unauthorized_client", "invalid_grant", "access_denied"])
+const refusals: ReadonlySet<string> = new Set([
+  "invalid_client",
+  "unauthorized_client",
+  "invalid_grant",
+  "access_denied"
+])
 
 /**
  * Says what an answer of the token endpoint is. The API's pages do not show how it refuses, so the error bodies of

@@ -88,7 +88,10 @@ export type TicketOutcome = typeof TicketOutcome.Type
  * @category guards
  * @since 0.1.0
  */
-export const isOutcome: (ticket: SupportTicket) => ticket is TicketOutcome = SupportTicket.isAnyOf(["Created", "Failed"])
+export const isOutcome: (ticket: SupportTicket) => ticket is TicketOutcome = SupportTicket.isAnyOf([
+  "Created",
+  "Failed"
+])
 
 // `issueKey` is there exactly when the status is CREATED: the shape says so, no code has to.
 const WireTicket = Schema.Union([

@@ -56,7 +56,8 @@ export const makeExchange = Effect.fnUntraced(function* (timeout: Duration.Durat
 // A client that its owner wrapped in `filterStatusOk` fails with the answer that we want.
 const hasResponse = (
   error: HttpClientError
-): error is HttpClientError & { readonly response: HttpClientResponse.HttpClientResponse } => error.reason._tag === "StatusCodeError"
+): error is HttpClientError & { readonly response: HttpClientResponse.HttpClientResponse } =>
+  error.reason._tag === "StatusCodeError"
 
 const utf8 = new TextDecoder()
 
@@ -65,9 +66,13 @@ const readAnswer = (
   secrets: ReadonlyArray<Redacted.Redacted>
 ): Effect.Effect<Answer, HttpClientError> => {
   const headers = response.headers
-  return Effect.map(Effect.zip(readBody(response, headers), Clock.currentTimeMillis), ([text, now]) =>
-    ({ status: response.status, body: text, secrets, requestId: requestIdOf(headers), retryAfter: retryAfterOf(headers, now) })
-  )
+  return Effect.map(Effect.zip(readBody(response, headers), Clock.currentTimeMillis), ([text, now]) => ({
+    status: response.status,
+    body: text,
+    secrets,
+    requestId: requestIdOf(headers),
+    retryAfter: retryAfterOf(headers, now)
+  }))
 }
 
 const readBody = (
@@ -157,7 +162,8 @@ const causesOf = (cause: unknown, depth = 0): ReadonlyArray<object> =>
     ? [cause, ...causesOf("cause" in cause ? cause.cause : undefined, depth + 1)]
     : []
 
-const messageOf = (cause: object): string => ("message" in cause && typeof cause.message === "string" ? cause.message : "")
+const messageOf = (cause: object): string =>
+  "message" in cause && typeof cause.message === "string" ? cause.message : ""
 
 const codeOf = (cause: object): string | undefined =>
   "code" in cause && typeof cause.code === "string" ? cause.code : undefined

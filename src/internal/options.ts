@@ -29,7 +29,10 @@ const duration = (option: string, input: Duration.Input) =>
     }
   )
 
-export const requestOptions = Effect.fnUntraced(function* ({ retry = {}, timeout = Duration.seconds(10) }: RequestOptions) {
+export const requestOptions = Effect.fnUntraced(function* ({
+  retry = {},
+  timeout = Duration.seconds(10)
+}: RequestOptions) {
   if (!Schedule.isSchedule(retry)) {
     if (retry.base !== undefined) yield* duration("retry.base", retry.base)
     if (retry.max !== undefined) yield* duration("retry.max", retry.max)

@@ -30,7 +30,10 @@ export const retrying = <A, E>(
       const after = (failure: RipioHttpError): Effect.Effect<A, E | RipioHttpError> =>
         Pull.matchEffect(step(failure), {
           onSuccess: () =>
-            Effect.andThen(Effect.logDebug(`Trying again: ${failure.message}`), Effect.catchIf(attempt, mayPass, after)),
+            Effect.andThen(
+              Effect.logDebug(`Trying again: ${failure.message}`),
+              Effect.catchIf(attempt, mayPass, after)
+            ),
           onFailure: Effect.failCause,
           onDone: () => Effect.fail(failure)
         })

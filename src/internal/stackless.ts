@@ -1,6 +1,5 @@
-const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")
-// Engines other than V8 have no limit, and a hardened one does not let it be written.
-const isWritable = limit?.writable === true
+// Engines other than V8 have no such limit, and a hardened one does not let it be written.
+const isWritable = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")?.writable === true
 
 /**
  * Makes an error without a stack. Of an error that is a value, the stack shows the fiber's run loop and nothing of the
@@ -8,11 +7,11 @@ const isWritable = limit?.writable === true
  */
 export const stackless = <A>(make: () => A): A => {
   if (!isWritable) return make()
-  const before = Error.stackTraceLimit
-  Error.stackTraceLimit = 0
+  const limit: unknown = Reflect.get(Error, "stackTraceLimit")
+  Reflect.set(Error, "stackTraceLimit", 0)
   try {
     return make()
   } finally {
-    Error.stackTraceLimit = before
+    Reflect.set(Error, "stackTraceLimit", limit)
   }
 }

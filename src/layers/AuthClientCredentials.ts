@@ -120,7 +120,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const early = yield* Effect.result(obtain(false))
       if (Result.isSuccess(early)) return (current = early.success)
       if (current === old && (yield* isGood(old))) {
-        yield* Effect.logWarning(`The access token is not renewed yet, the old one still serves: ${early.failure.message}`)
+        yield* Effect.logWarning(
+          `The access token is not renewed yet, the old one still serves: ${early.failure.message}`
+        )
         return old
       }
     }

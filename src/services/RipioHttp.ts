@@ -119,7 +119,10 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
             const decoded = decode(classification.json)
             return Result.isSuccess(decoded)
               ? Effect.succeed(decoded.success)
-              : fail(unexpected(answer, typeof decoded.failure === "string" ? decoded.failure : issueOf(decoded.failure)), answer.requestId)
+              : fail(
+                  unexpected(answer, typeof decoded.failure === "string" ? decoded.failure : issueOf(decoded.failure)),
+                  answer.requestId
+                )
           }
           case "Unauthenticated": {
             const error = stackless(() => new Unauthenticated({ ...classification, refused: "token" }))

@@ -63,7 +63,10 @@ export class SupportTickets extends Context.Service<
      * The states that the ticket goes through, each once, beginning with the one that it is in. Ends with the outcome;
      * waits and fails as `awaitOutcome` does.
      */
-    readonly changes: (id: TicketId, options?: AwaitOptions) => Stream.Stream<SupportTicket, TicketError | OutcomePending>
+    readonly changes: (
+      id: TicketId,
+      options?: AwaitOptions
+    ) => Stream.Stream<SupportTicket, TicketError | OutcomePending>
   }
 >()("effect-ripio-tickets/SupportTickets") {}
 
@@ -108,8 +111,9 @@ export const makeSupportTickets = Effect.gen(function* () {
     awaitOutcome: (id, options) =>
       poller(retrieve, id, options).pipe(
         Effect.flatMap((news) => {
-          const untilOutcome: Effect.Effect<TicketOutcome, TicketError | OutcomePending> = Effect.flatMap(news, (ticket) =>
-            isOutcome(ticket) ? Effect.succeed(ticket) : untilOutcome
+          const untilOutcome: Effect.Effect<TicketOutcome, TicketError | OutcomePending> = Effect.flatMap(
+            news,
+            (ticket) => (isOutcome(ticket) ? Effect.succeed(ticket) : untilOutcome)
           )
           return untilOutcome
         }),
