@@ -11,10 +11,16 @@ export default defineConfig({
     ]
   },
   test: {
-    include: ["test/**/*.test.ts"],
     // Loading Effect costs more than most test files: a worker loads it once. No test may replace a module or a global.
     pool: "threads",
     isolate: false,
-    maxWorkers: 2
+    maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/package/**"] } },
+      {
+        extends: true,
+        test: { name: "package", include: ["test/package/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 }
+      }
+    ]
   }
 })

@@ -14,9 +14,10 @@ const steps: ReadonlyArray<Step> = [
   { name: "lint", command: "oxlint --deny-warnings" },
   { name: "types", command: "tsc" },
   { name: "type tests", command: "tstyche", counted: /^Tests:\s+(.*)$/gmu },
-  { name: "unit tests", command: "vitest run", counted: /^\s*Tests\s+(.*)$/gmu },
+  { name: "unit tests", command: "vitest run --project unit", counted: /^\s*Tests\s+(.*)$/gmu },
   { name: "documented code", command: "node scripts/docs-blocks.ts", counted: /^(\d+ passed, \d+ failed)$/gmu },
-  { name: "build", command: "npm run --silent build" }
+  { name: "build", command: "npm run --silent build" },
+  { name: "package", command: "vitest run --project package", counted: /^\s*Tests\s+(.*)$/gmu }
 ]
 
 const run = (command: string) =>
