@@ -16,6 +16,7 @@ const steps: ReadonlyArray<Step> = [
   { name: "type tests", command: "tstyche", counted: /^Tests:\s+(.*)$/gmu },
   { name: "unit tests", command: "vitest run --project unit", counted: /^\s*Tests\s+(.*)$/gmu },
   { name: "documented code", command: "node scripts/docs-blocks.ts", counted: /^(\d+ passed, \d+ failed)$/gmu },
+  { name: "API reference", command: "typedoc --emit none" },
   { name: "build", command: "npm run --silent build" },
   { name: "package", command: "vitest run --project package", counted: /^\s*Tests\s+(.*)$/gmu }
 ]
