@@ -135,6 +135,7 @@ for (const [name, layer] of transports) {
         yield* arrived(sandbox, 2)
         yield* TestClock.adjust(1999)
         assert.isUndefined((yield* sandbox.requests)[1]?.status)
+        yield* sandbox.setEnabled(false)
         yield* TestClock.adjust(1)
         assert.propertyVal((yield* Fiber.join(fiber)).body, "status", "PENDING")
         assert.strictEqual((yield* sandbox.requests)[1]?.status, 200)
@@ -208,8 +209,8 @@ describe("the queue of faults", () => {
   const queue = on(inProcess)
   queue("is met in order, each as often as it says", (sandbox) =>
     Effect.gen(function* () {
-      yield* sandbox.inject(Fault.status(500), { on: "retrieve", times: 2 })
       yield* sandbox.inject(Fault.status(599), { on: "retrieve", times: 0 })
+      yield* sandbox.inject(Fault.status(500), { on: "retrieve", times: 2 })
       yield* sandbox.inject(Fault.status(501), { on: "retrieve" })
       assert.deepStrictEqual(yield* statusesOf(sandbox, 4), [500, 500, 501, 200])
     })

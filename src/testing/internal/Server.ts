@@ -3,9 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
+import type { TicketId } from "../../domain/TicketId.ts"
 import { ConnectionLost } from "../ConnectionLost.ts"
 import type { Fault } from "../Fault.ts"
-import type { ReceivedRequest } from "../ReceivedRequest.ts"
+import type { ReceivedRequest, Route } from "../ReceivedRequest.ts"
 import * as Answer from "./Answer.ts"
 import { basic, bearer } from "./Authorization.ts"
 import type { Endpoint, World } from "./Call.ts"
@@ -17,26 +18,37 @@ const endpoints: ReadonlyArray<Endpoint> = [tokenRoute, retrieveRoute]
 
 const secret = ["authorization", "proxy-authorization", "cookie", "x-api-key"]
 
+interface Target extends Pick<Endpoint, "handle"> {
+  readonly route: Route | undefined
+  readonly ticketId: TicketId | undefined
+}
+
+const noEndpoint = (page: Answer.Answer): Target => ({
+  route: undefined,
+  ticketId: undefined,
+  handle: () => Effect.succeed(page)
+})
+
 const endpointsAt = (path: string) =>
   endpoints.flatMap((endpoint) => {
     const params = endpoint.match(path)
-    return params === undefined ? [] : [{ endpoint, ticketId: params.ticketId }]
+    return params === undefined ? [] : [{ ...endpoint, ticketId: params.ticketId }]
   })
 
 /** The endpoint that a request is for, or what Django says where there is none. */
-const dispatch = (method: string, url: URL) => {
-  const here = endpointsAt(url.pathname)
-  const found = here.find(({ endpoint }) => endpoint.method === method)
-  if (found !== undefined) return found
+const dispatch = (method: string, { pathname, search }: URL): Target => {
+  const here = endpointsAt(pathname)
+  const target = here.find((endpoint) => endpoint.method === method)
+  if (target !== undefined) return target
   if (here.length > 0) {
-    const allow = here.map(({ endpoint }) => endpoint.method).join(", ")
-    return { answer: Answer.html(405, "Method Not Allowed", { allow }) }
+    const allow = here.map((endpoint) => endpoint.method).join(", ")
+    return noEndpoint(Answer.html(405, "Method Not Allowed", { allow }))
   }
-  const slashed = `${url.pathname}/`
+  const slashed = `${pathname}/`
   // APPEND_SLASH: for every method, which is how the body of a POST gets lost.
   return endpointsAt(slashed).length > 0
-    ? { answer: Answer.html(301, "Moved Permanently", { location: `${slashed}${url.search}` }) }
-    : { answer: Answer.html(404, "Not Found") }
+    ? noEndpoint(Answer.html(301, "Moved Permanently", { location: `${slashed}${search}` }))
+    : noEndpoint(Answer.html(404, "Not Found"))
 }
 
 const underFault = (
@@ -85,9 +97,7 @@ export const make = (world: World, faults: Faults) => {
       const at = yield* Clock.currentTimeMillis
       // The host is whatever the client calls the API: only the path counts.
       const url = new URL(request.url, "http://localhost")
-      const target = dispatch(request.method, url)
-      const route = "endpoint" in target ? target.endpoint.route : undefined
-      const ticketId = "endpoint" in target ? target.ticketId : undefined
+      const { handle: process, route, ticketId } = dispatch(request.method, url)
       const token = bearer(request.headers)
       const entry = token === undefined ? undefined : world.accounts.withToken(token, at)
       const clientId = entry?.account.clientId ?? world.accounts.known(basic(request.headers)?.clientId)
@@ -108,9 +118,7 @@ export const make = (world: World, faults: Faults) => {
       if (fault?._tag === "TokenExpired" && token !== undefined) entry?.tokens.delete(token)
       if (fault?._tag === "TokensRevoked") entry?.tokens.clear()
 
-      const processed =
-        "endpoint" in target ? target.endpoint.handle(world, { request, at, ticketId }) : Effect.succeed(target.answer)
-      const answer = yield* underFault(fault, processed)
+      const answer = yield* underFault(fault, process(world, { request, at, ticketId }))
       received.status = answer.status
       return Answer.toResponse(answer, `sandbox-request-${number}`)
     })

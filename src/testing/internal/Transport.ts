@@ -3,7 +3,6 @@ import * as HttpClient from "effect/http/HttpClient"
 import { HttpClientError, TransportError } from "effect/http/HttpClientError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import { hasProperty, isFunction } from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type { ConnectionLost } from "../ConnectionLost.ts"
 
@@ -20,26 +19,14 @@ export const httpClient = (handle: Handle): HttpClient.HttpClient =>
     )
   )
 
-// Node's request has its socket; no other platform lets go of a connection by hand.
-const destroySocket = ({ source }: HttpServerRequest.HttpServerRequest): boolean => {
-  if (!hasProperty(source, "socket") || !hasProperty(source.socket, "destroy")) return false
-  const { destroy } = source.socket
-  if (!isFunction(destroy)) return false
-  destroy.call(source.socket)
-  return true
-}
-
-// Where the socket is out of reach, a body that fails at once comes closest: the platform breaks the connection.
-const drop = (request: HttpServerRequest.HttpServerRequest, cause: ConnectionLost) =>
-  Effect.suspend(() =>
-    destroySocket(request) ? Effect.never : Effect.succeed(HttpServerResponse.stream(Stream.fail(cause)))
-  )
+// A body that breaks before its first byte: the server has not sent the headers yet, and closes the connection.
+const dropped = (cause: ConnectionLost) => HttpServerResponse.stream(Stream.fail(cause))
 
 /** For an `HttpServer`. A client that goes away interrupts the handler. */
 export const serverEffect = (handle: Handle) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
     handle(request).pipe(
-      Effect.catch((cause) => drop(request, cause)),
+      Effect.catch((cause) => Effect.succeed(dropped(cause))),
       Effect.interruptible
     )
   )
