@@ -100,7 +100,7 @@ export class Sandbox extends Context.Service<
     readonly handle: (request: HttpServerRequest) => Effect.Effect<HttpServerResponse, ConnectionLost>
   }
 >()("effect-ripio-tickets/testing/Sandbox") {
-  /** A new sandbox. */
+  /** A new sandbox, at each call. Layers that are to share one are provided with one and the same layer. */
   static readonly layer = (options?: SandboxOptions): Layer.Layer<Sandbox> =>
     Layer.sync(Sandbox, () => make(options ?? {}))
 

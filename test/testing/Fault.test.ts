@@ -247,7 +247,9 @@ describe("lost connections", () => {
       const sandbox = yield* Sandbox
       const get = Effect.flatMap(HttpClient.get("/"), (response) => response.text)
       yield* sandbox.inject(Fault.refused)
-      assert.propertyVal((yield* Effect.flip(get)).cause, "code", "ECONNREFUSED")
+      const refused = yield* Effect.flip(get)
+      assert.propertyVal(refused.cause, "code", "ECONNREFUSED")
+      assert.propertyVal(refused.cause, "message", "ECONNREFUSED: a fault of the sandbox")
       yield* sandbox.inject(Fault.reset({ afterBytes: 3 }))
       assert.propertyVal((yield* Effect.flip(get)).cause, "code", "ECONNRESET")
     }).pipe(Effect.provide(inProcess()))

@@ -94,7 +94,11 @@ describe("the client on the sandbox", () => {
         assert.strictEqual((yield* sandbox.count("retrieve")) - reads, 2)
         assert.strictEqual((yield* sandbox.count("token")) - grants, grants === 0 ? 2 : 1)
       }
-    }).pipe(Effect.provide(Sandbox.layerRipio({ spelling: "snake_case" })))
+      const grants = yield* sandbox.count("token")
+      yield* TestClock.adjust("10 minutes")
+      yield* tickets.retrieve(ticketId)
+      assert.strictEqual((yield* sandbox.count("token")) - grants, 1)
+    }).pipe(Effect.provide(Sandbox.layerRipio({ spelling: "snake_case", tokenLifetime: "10 minutes" })))
   )
 
   it.effect("does the same for one account more", () =>
