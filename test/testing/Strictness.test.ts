@@ -63,6 +63,7 @@ for (const [name, layer] of transports) {
         const bearer = yield* token(sandbox.account)
         for (const path of [
           "/",
+          "//",
           "/v2/supportTickets/",
           `/v1${ticketPath}`,
           "/api/v1/supportTickets/",

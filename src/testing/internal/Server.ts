@@ -96,7 +96,7 @@ export const make = (world: World, faults: Faults) => {
     Effect.gen(function* () {
       const at = yield* Clock.currentTimeMillis
       // The host is whatever the client calls the API: only the path counts.
-      const url = new URL(request.url, "http://localhost")
+      const url = new URL(request.url.startsWith("/") ? `http://localhost${request.url}` : request.url)
       const { handle: process, route, ticketId } = dispatch(request.method, url)
       const token = bearer(request.headers)
       const entry = token === undefined ? undefined : world.accounts.withToken(token, at)
