@@ -3,7 +3,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { ApiErrorBody, ApiErrorCode } from "./ApiError.ts"
-import { excerpt, scrub } from "./Excerpt.ts"
+import { excerpt, scrub, scrubJson } from "./Excerpt.ts"
 import { longestRetryAfter } from "./RetryPolicy.ts"
 import { RateLimited, ServerFailed, UnexpectedResponse } from "./RipioHttpError.ts"
 
@@ -69,8 +69,10 @@ const errorBodyAs = <A>(
   { body, secrets }: Answer,
   decode: (json: unknown) => Result.Result<A, Schema.SchemaError>
 ): A | undefined => {
-  const parsed = parse(body === undefined ? undefined : scrub(body, secrets))
-  return parsed === undefined ? undefined : Result.getOrUndefined(decode(parsed.json))
+  const parsed = parse(body)
+  if (body === undefined || parsed === undefined) return undefined
+  const isClean = !body.includes("\\") && body.split(/[[{]/u, 100).length < 100 && scrub(body, secrets) === body
+  return Result.getOrUndefined(decode(isClean ? parsed.json : scrubJson(parsed.json, secrets)))
 }
 
 const knownCodes: ReadonlySet<number> = new Set(Object.values(ApiErrorCode))
@@ -145,7 +147,7 @@ export const classifyGrant = (answer: Answer): Exclude<Classification, { readonl
       if (type === undefined) return classification
       return refusals.has(type)
         ? { _tag: "Unauthenticated", ...evidenceOf(answer), type }
-        : unexpected(answer, `the token endpoint refused the request: ${type}`)
+        : unexpected(answer, `the token endpoint refused the request: ${excerpt(type)}`)
     }
     default:
       return classification
@@ -161,7 +163,7 @@ export const classifyGrant = (answer: Answer): Exclude<Classification, { readonl
 export const unexpectedApiError = ({ code, detail, status, type }: Evidence & ApiErrorBody): UnexpectedResponse =>
   new UnexpectedResponse({
     status,
-    issue: `code ${code} (${type}) is not documented for this operation`,
+    issue: `code ${code} (${excerpt(type)}) is not documented for this operation`,
     excerpt: excerpt(JSON.stringify({ code, type, detail, status }))
   })
 
