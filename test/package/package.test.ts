@@ -1,6 +1,6 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, posix } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -84,7 +84,19 @@ describe("the packed package", () => {
   })
 })
 
-const consumer = join(import.meta.dirname, "consumer")
+const consumer = join(import.meta.dirname, "consumer.ts")
+const tsconfig = {
+  compilerOptions: {
+    target: "ES2022",
+    lib: ["ES2023", "DOM", "DOM.Iterable"],
+    module: "NodeNext",
+    types: [],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false
+  },
+  files: ["main.ts"]
+}
 
 for (const effect of ends("effect", manifest.peerDependencies.effect)) {
   describe(`a project with effect ${effect}`, () => {
@@ -93,7 +105,8 @@ for (const effect of ends("effect", manifest.peerDependencies.effect)) {
 
     beforeAll(() => {
       mkdirSync(project)
-      cpSync(consumer, project, { recursive: true })
+      copyFileSync(consumer, join(project, "main.ts"))
+      writeFileSync(join(project, "tsconfig.json"), JSON.stringify(tsconfig))
       const dependencies = { [manifest.name]: `file:${tarball}`, effect, node: ends("node", manifest.engines.node)[0] }
       writeFileSync(
         join(project, "package.json"),
