@@ -29,14 +29,12 @@ export type Exchange = (
  * @param timeout for the answer, its body included
  */
 export const makeExchange = Effect.fnUntraced(function* (timeout: Duration.Duration) {
-  const client = yield* HttpClient.HttpClient
   const init = yield* Effect.serviceOption(FetchHttpClient.RequestInit)
-  const manners = Context.make(HttpClient.TracerPropagationEnabled, false).pipe(
-    Context.add(FetchHttpClient.RequestInit, {
-      ...(init._tag === "Some" ? init.value : {}),
-      redirect: "manual"
-    })
+  const client = HttpClient.mapRequestEffect(
+    yield* HttpClient.HttpClient,
+    withoutRedirects(Option.getOrUndefined(init))
   )
+  const manners = Context.make(HttpClient.TracerPropagationEnabled, false)
   // A span that nobody sees costs a third of the call.
   const untraced = Context.add(manners, HttpClient.TracerDisabledWhen, () => true)
 
@@ -52,6 +50,15 @@ export const makeExchange = Effect.fnUntraced(function* (timeout: Duration.Durat
     )
   return exchange
 })
+
+// The owner of a fetch client may give it a `RequestInit` in its own layer, around ours or around a call. All that is not
+// of redirects stays as it is, so it is changed where the client is about to read it: `exchange` takes it back.
+const withoutRedirects = (outer: RequestInit | undefined) => (request: HttpClientRequest) =>
+  Effect.withFiber((fiber) => {
+    const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit) ?? outer
+    fiber.setContext(Context.add(fiber.context, FetchHttpClient.RequestInit, { ...init, redirect: "manual" }))
+    return Effect.succeed(request)
+  })
 
 // A client that its owner wrapped in `filterStatusOk` fails with the answer that we want.
 const hasResponse = (
@@ -80,7 +87,8 @@ const readBody = (
   headers: Headers.Headers
 ): Effect.Effect<string | undefined, HttpClientError> => {
   const web = HttpClientResponse.toWeb(response)
-  if (Option.isSome(web)) return readWeb(response, web.value)
+  // What its owner has read before us, for a log, the client still has.
+  if (Option.isSome(web)) return web.value.bodyUsed ? readAgain(response) : readWeb(response, web.value)
   // A length that is known and small needs no counting, unless a compressed body grows.
   const length = headers["content-length"]
   if (length !== undefined && Number(length) <= maxBodyBytes && headers["content-encoding"] === undefined) {
@@ -100,6 +108,9 @@ const readBody = (
     )
   })
 }
+
+const readAgain = (response: HttpClientResponse.HttpClientResponse) =>
+  Effect.map(response.text, (text) => (text.length > maxBodyBytes ? undefined : text))
 
 // A `Stream` would read the same, at several times the cost of the whole call.
 const readWeb = (response: HttpClientResponse.HttpClientResponse, { body }: Response) =>
