@@ -77,7 +77,7 @@ const readAnswer = (
     status: response.status,
     body: text,
     secrets,
-    requestId: requestIdOf(headers),
+    requestId: requestIdOf(headers, secrets),
     retryAfter: retryAfterOf(headers, now)
   }))
 }
@@ -142,10 +142,10 @@ const readWeb = (response: HttpClientResponse.HttpClientResponse, { body }: Resp
 // The API documents none, so the names that proxies and frameworks use are tried.
 const requestIdHeaders = ["x-request-id", "request-id", "x-correlation-id", "cf-ray"]
 
-const requestIdOf = (headers: Headers.Headers): string | undefined => {
+const requestIdOf = (headers: Headers.Headers, secrets: ReadonlyArray<Redacted.Redacted>): string | undefined => {
   for (const name of requestIdHeaders) {
     const id = headers[name]
-    if (id !== undefined && id !== "") return id.slice(0, 128)
+    if (id !== undefined && id !== "") return scrub(id, secrets).slice(0, 128)
   }
   return undefined
 }
@@ -164,7 +164,7 @@ const toReason = (error: HttpClientError, secrets: ReadonlyArray<Redacted.Redact
     return new InvalidRequest({ issue: description })
   }
   const code = causes.map(codeOf).find((code) => code !== undefined)
-  return new TransportFailed({ description, ...(code === undefined ? {} : { code }) })
+  return new TransportFailed({ description, ...(code === undefined ? {} : { code: excerpt(scrub(code, secrets)) }) })
 }
 
 // `fetch` hides the system's error behind one or two of its own.
