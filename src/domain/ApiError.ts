@@ -84,3 +84,12 @@ export class ApiError extends Schema.TaggedError<ApiError>("effect-ripio-tickets
     return `The API refused the request${typeof said === "string" ? `: ${said}` : ""} ${inBrackets(this)}`
   }
 }
+
+/** The evidence of an error, for the error that says what it means. */
+export const evidenceOf = ({ code, detail, requestId, status, type }: ApiError) => ({
+  status,
+  code,
+  type,
+  detail,
+  ...(requestId === undefined ? {} : { requestId })
+})

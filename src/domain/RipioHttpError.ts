@@ -14,7 +14,9 @@ export class TransportFailed extends Schema.TaggedError<TransportFailed>("effect
     /** What the transport said, at most 512 characters, without secrets. */
     description: Schema.String,
     /** The system's code, where there is one: `ECONNREFUSED`, `ENOTFOUND`, `ECONNRESET`, ... */
-    code: Schema.optionalKey(Schema.String)
+    code: Schema.optionalKey(Schema.String),
+    /** Whether any of the request may have left; `false` only if the connection was certainly never made. */
+    mayHaveBeenSent: Schema.Boolean
   }
 ) {
   override get message() {

@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { type ApiError, ApiErrorCode, evidence, inBrackets } from "./ApiError.ts"
+import { type ApiError, ApiErrorCode, evidence, evidenceOf, inBrackets } from "./ApiError.ts"
 import type { Unauthenticated } from "./AccessToken.ts"
 import { stackless } from "../internal/stackless.ts"
 import { TicketId } from "./TicketId.ts"
@@ -48,15 +48,12 @@ export class NotFound extends Schema.TaggedError<NotFound>("effect-ripio-tickets
 export type TicketError = NotEnabled | NotFound | Unauthenticated
 
 /** The ticket's error behind an error of the API, if it is one of those documented for a ticket. */
-export const ticketErrorOf = (error: ApiError, ticketId: TicketId): NotEnabled | NotFound | undefined => {
-  const { code, detail, requestId, status, type } = error
-  const fields = { code, detail, status, type, ...(requestId === undefined ? {} : { requestId }) }
-  switch (code) {
-    case ApiErrorCode.supportTicketsNotEnabled:
-      return stackless(() => new NotEnabled(fields))
-    case ApiErrorCode.supportTicketNotFound:
-      return stackless(() => new NotFound({ ticketId, ...fields }))
-    default:
-      return undefined
-  }
-}
+export const ticketErrorOf = (error: ApiError, ticketId: TicketId): NotEnabled | NotFound | undefined =>
+  notEnabledOf(error) ??
+  (error.code === ApiErrorCode.supportTicketNotFound
+    ? stackless(() => new NotFound({ ticketId, ...evidenceOf(error) }))
+    : undefined)
+
+/** What the API answers to everything while the feature is off. */
+export const notEnabledOf = (error: ApiError): NotEnabled | undefined =>
+  error.code === ApiErrorCode.supportTicketsNotEnabled ? stackless(() => new NotEnabled(evidenceOf(error))) : undefined

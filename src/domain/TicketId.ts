@@ -1,12 +1,6 @@
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-
-// The API promises "a UUID" and no version, so only the shape is asked for.
-const Canonical = Schema.String.check(
-  Schema.isPattern(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/u, {
-    expected: "a UUID in lower case"
-  })
-).pipe(Schema.brand("TicketId"))
+import { CanonicalUuid, Uuid } from "./Uuid.ts"
 
 /**
  * Ripio's identifier of a support ticket: a UUID of any version, in lower case.
@@ -28,9 +22,9 @@ const Canonical = Schema.String.check(
  * @category identifiers
  * @since 0.1.0
  */
-export const TicketId = Schema.String.check(Schema.isGUID({ expected: "a UUID" }))
-  .pipe(Schema.decodeTo(Canonical, SchemaTransformation.toLowerCase()))
-  .annotate({ identifier: "TicketId" })
+export const TicketId = Uuid.pipe(
+  Schema.decodeTo(CanonicalUuid.pipe(Schema.brand("TicketId")), SchemaTransformation.toLowerCase())
+).annotate({ identifier: "TicketId" })
 
 /**
  * @category identifiers

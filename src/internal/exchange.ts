@@ -1,6 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { constVoid } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -38,18 +38,24 @@ export const makeExchange = Effect.fnUntraced(function* (timeout: Duration.Durat
   // A span that nobody sees costs a third of the call.
   const untraced = Context.add(manners, HttpClient.TracerDisabledWhen, () => true)
 
-  const exchange: Exchange = (request, secrets) =>
-    Effect.withFiber((fiber) =>
+  const exchange: Exchange = (request, secrets) => {
+    const duration = Duration.sum(timeout, uploadTime(request))
+    return Effect.withFiber((fiber) =>
       client.execute(request).pipe(
         Effect.catchIf(hasResponse, ({ response }) => Effect.succeed(response)),
         Effect.flatMap((response) => readAnswer(response, secrets)),
         Effect.provideContext(fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer ? untraced : manners),
         Effect.mapError((error) => toReason(error, secrets)),
-        Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(new TimedOut({ after: timeout })) })
+        Effect.timeoutOrElse({ duration, orElse: () => Effect.fail(new TimedOut({ after: duration })) })
       )
     )
+  }
   return exchange
 })
+
+// A large file takes the time that a slow line needs for it: a second for every 128 KiB.
+const uploadTime = ({ body }: HttpClientRequest): Duration.Duration =>
+  Duration.seconds(Math.floor(((body._tag === "Empty" ? undefined : body.contentLength) ?? 0) / (128 * 1024)))
 
 // The owner of a fetch client may give it a `RequestInit` in its own layer, around ours or around a call. All that is not
 // of redirects stays as it is, so it is changed where the client is about to read it: `exchange` takes it back.
@@ -86,7 +92,8 @@ const readBody = (
   response: HttpClientResponse.HttpClientResponse,
   headers: Headers.Headers
 ): Effect.Effect<string | undefined, HttpClientError> => {
-  const web = HttpClientResponse.toWeb(response)
+  // The fetch client ends an upload that is still under way only with a body that it reads itself.
+  const web = response.request.body._tag === "Stream" ? Option.none() : HttpClientResponse.toWeb(response)
   // What its owner has read before us, for a log, the client still has.
   if (Option.isSome(web)) return web.value.bodyUsed ? readAgain(response) : readWeb(response, web.value)
   // A length that is known and small needs no counting, unless a compressed body grows.
@@ -160,12 +167,29 @@ const toReason = (error: HttpClientError, secrets: ReadonlyArray<Redacted.Redact
   const causes = causesOf(error.reason.cause)
   const said = causes.map(messageOf).filter((message) => message !== "")
   const description = excerpt(scrub(said.length === 0 ? error.message : said.join(": "), secrets))
-  if (error.reason._tag === "InvalidUrlError" || error.reason._tag === "EncodeError") {
-    return new InvalidRequest({ issue: description })
-  }
+  if (error.reason._tag === "InvalidUrlError") return new InvalidRequest({ issue: description })
   const code = causes.map(codeOf).find((code) => code !== undefined)
-  return new TransportFailed({ description, ...(code === undefined ? {} : { code: excerpt(scrub(code, secrets)) }) })
+  const mayHaveBeenSent = error.response !== undefined || !causes.some(isBeforeConnection)
+  return new TransportFailed({ description, mayHaveBeenSent, ...(code === undefined ? {} : { code: excerpt(scrub(code, secrets)) }) })
 }
+
+// Names and certificates that are refused, and connections that were never made. What else there is may come later, too.
+const codesBeforeConnection: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ConnectionRefused",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "ERR_TLS_CERT_ALTNAME_INVALID"
+])
+
+const isBeforeConnection = (cause: object): boolean =>
+  codesBeforeConnection.has(codeOf(cause) ?? "") || ("syscall" in cause && cause.syscall === "connect")
 
 // `fetch` hides the system's error behind one or two of its own.
 const causesOf = (cause: unknown, depth = 0): ReadonlyArray<object> =>

@@ -11,28 +11,36 @@ export const patient = (schedule: Schedule.Schedule<unknown, RipioHttpError>) =>
     Effect.succeed(Duration.max(duration, retryAfterOf(input) ?? Duration.zero))
   )
 
-/** Repeats an attempt on the schedule, as long as it fails in a way of its own that may pass. */
+/** What a read does no harm to repeat. */
+export const passing = (error: RipioHttpError): boolean => error.isRetryable
+
+/** What is safe to repeat of a request that changes something: it certainly did not leave. */
+export const unsent = ({ reason }: RipioHttpError): boolean =>
+  reason._tag === "TransportFailed" && !reason.mayHaveBeenSent
+
+/** Repeats an attempt on the schedule, as long as it fails in a way of its own that may be repeated. */
 export const retrying = <A, E>(
   attempt: Effect.Effect<A, E | RipioHttpError>,
   operation: string,
-  schedule: Schedule.Schedule<unknown, RipioHttpError>
+  schedule: Schedule.Schedule<unknown, RipioHttpError>,
+  isRepeatable: (error: RipioHttpError) => boolean
 ): Effect.Effect<A, E | RipioHttpError> => {
   // The token client has repeated what may be repeated of its failures: they do not start the schedule again.
-  const mayPass = (error: E | RipioHttpError): error is RipioHttpError =>
+  const mayRepeat = (error: E | RipioHttpError): error is RipioHttpError =>
     error instanceof RipioHttpError &&
     error.operation === operation &&
-    error.isRetryable &&
+    isRepeatable(error) &&
     Duration.isLessThanOrEqualTo(retryAfterOf(error) ?? Duration.zero, longestRetryAfter)
 
   // `Effect.retry` would step the schedule on every success too, which costs as much as the rest of the call.
-  return Effect.catchIf(attempt, mayPass, (first) =>
+  return Effect.catchIf(attempt, mayRepeat, (first) =>
     Effect.flatMap(Schedule.toStepWithMetadata(schedule), (step) => {
       const after = (failure: RipioHttpError): Effect.Effect<A, E | RipioHttpError> =>
         Pull.matchEffect(step(failure), {
           onSuccess: () =>
             Effect.andThen(
               Effect.logDebug(`Trying again: ${failure.message}`),
-              Effect.catchIf(attempt, mayPass, after)
+              Effect.catchIf(attempt, mayRepeat, after)
             ),
           onFailure: Effect.failCause,
           onDone: () => Effect.fail(failure)

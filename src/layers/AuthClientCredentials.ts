@@ -21,7 +21,7 @@ import { type RipioHttpError, ripioHttpError, type RipioHttpErrorReason } from "
 import { makeExchange } from "../internal/exchange.ts"
 import * as metrics from "../internal/metrics.ts"
 import { clientId, clientSecret, requestOptions, type RequestOptions } from "../internal/options.ts"
-import { patient, retrying } from "../internal/retry.ts"
+import { passing, patient, retrying } from "../internal/retry.ts"
 import { withSpan } from "../internal/span.ts"
 import { AuthService } from "../services/AuthService.ts"
 
@@ -102,7 +102,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
             return yield* fail(classification, answer.requestId)
         }
       })
-      return repeat ? retrying(attempt, operation, retrySchedule) : attempt
+      return repeat ? retrying(attempt, operation, retrySchedule, passing) : attempt
     }).pipe(
       Effect.tap(Metric.update(metrics.tokenRenewals, 1)),
       Effect.tapError(count.failure),

@@ -14,7 +14,7 @@ import { type RipioHttpError, ripioHttpError, type RipioHttpErrorReason } from "
 import { makeExchange } from "../internal/exchange.ts"
 import * as metrics from "../internal/metrics.ts"
 import { requestOptions, type RequestOptions } from "../internal/options.ts"
-import { patient, retrying } from "../internal/retry.ts"
+import { passing, patient, retrying, unsent } from "../internal/retry.ts"
 import { stackless } from "../internal/stackless.ts"
 import { AuthService } from "./AuthService.ts"
 
@@ -61,8 +61,9 @@ export class RipioHttp extends Context.Service<
     /**
      * Sends a request whose URL is a path, such as `/api/v1/supportTickets/`, and reads its answer.
      *
-     * A `GET` or `HEAD` is repeated by the retry policy, any other method never is. A token that the API refuses is
-     * dropped, and the request sent once more with a new one.
+     * A `GET` or `HEAD` is repeated by the retry policy; any other method only if it certainly was not sent. A token that
+     * the API refuses is dropped, and the request sent once more with a new one. Interrupting a request that may have
+     * changed something logs a warning.
      *
      * Fails with `Unauthenticated` if the credentials, or two tokens in a row, are refused; with `ApiError` if the API
      * refuses the request with an error body of its own; with `RipioHttpError` if there is no usable answer.
@@ -106,6 +107,7 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
     const isSafe = request.method === "GET" || request.method === "HEAD"
 
     return Effect.suspend(() => {
+      const unseen = Effect.logWarning(`${operation}: interrupted under way, so it may have been carried out unseen`)
       let attempts = 0
       let refused: { readonly token: Redacted.Redacted; readonly error: Unauthenticated } | undefined
 
@@ -141,16 +143,14 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
         // A token service that has nothing else to offer gives the same token again: it is not worth a request.
         if (refused !== undefined && Equal.equals(refused.token, token)) return Effect.fail(refused.error)
         attempts++
-        return Effect.andThen(
-          count.attempt(attempts),
-          exchange(HttpClientRequest.bearerToken(addressed, token), [token]).pipe(
-            Effect.catch((reason) => fail(reason)),
-            Effect.flatMap((answer) => read(answer, token))
-          )
+        const answer = exchange(HttpClientRequest.bearerToken(addressed, token), [token])
+        return Effect.andThen(count.attempt(attempts), isSafe ? answer : Effect.onInterrupt(answer, () => unseen)).pipe(
+          Effect.catch((reason) => fail(reason)),
+          Effect.flatMap((answer) => read(answer, token))
         )
       })
 
-      return Effect.tapError(isSafe ? retrying(attempt, operation, retrySchedule) : attempt, count.failure)
+      return Effect.tapError(retrying(attempt, operation, retrySchedule, isSafe ? passing : unsent), count.failure)
     })
   }
 

@@ -1,17 +1,19 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { unexpectedApiError } from "../domain/Answer.ts"
+import type { Unauthenticated } from "../domain/AccessToken.ts"
 import type { AwaitOptions } from "../domain/AwaitOptions.ts"
+import type { CreateAmbiguous } from "../domain/CreateAmbiguous.ts"
+import type { NewTicket } from "../domain/NewTicket.ts"
 import type { OutcomePending } from "../domain/OutcomePending.ts"
-import { notSent, type RipioHttpError, ripioHttpError } from "../domain/RipioHttpError.ts"
-import { isOutcome, type SupportTicket, SupportTicketFromWire, type TicketOutcome } from "../domain/SupportTicket.ts"
-import { type TicketError, ticketErrorOf } from "../domain/TicketError.ts"
-import { isTicketId, type TicketId } from "../domain/TicketId.ts"
+import type { RipioHttpError } from "../domain/RipioHttpError.ts"
+import { isOutcome, type Pending, type SupportTicket, type TicketOutcome } from "../domain/SupportTicket.ts"
+import type { NotEnabled, TicketError } from "../domain/TicketError.ts"
+import type { TicketRejected } from "../domain/TicketRejected.ts"
+import type { TicketId } from "../domain/TicketId.ts"
+import { makeCreate } from "../internal/create.ts"
 import { poller } from "../internal/poller.ts"
+import { makeRetrieve } from "../internal/retrieve.ts"
 import { withSpan } from "../internal/span.ts"
 import { RipioHttp } from "./RipioHttp.ts"
 
@@ -49,6 +51,32 @@ export class SupportTickets extends Context.Service<
      */
     readonly retrieve: (id: TicketId) => Effect.Effect<SupportTicket, TicketError | RipioHttpError>
     /**
+     * Raises a ticket, and gives it as it was accepted.
+     *
+     * It is sent at most once. Only what certainly did not leave is repeated by the retry policy (no connection), and what
+     * was refused for its token alone is sent again with a new one.
+     *
+     * Fails with
+     * - `RipioHttpError` if it certainly was not taken: nothing was sent, or the API refused to look at it. A bad value in
+     *   `ticket` is the reason `InvalidRequest`;
+     * - `NotEnabled`, `Unauthenticated`, or `TicketRejected` if the API refused it;
+     * - `CreateAmbiguous` if it may have been taken: the answer was lost, late, unreadable or a 5xx. See there how to find
+     *   out. An interruption has no error to say so, and logs a warning instead.
+     *
+     * @see Create Support Ticket
+     */
+    readonly create: (
+      ticket: NewTicket
+    ) => Effect.Effect<Pending, NotEnabled | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError>
+    /**
+     * Raises a ticket and waits for its outcome: `create`, then `awaitOutcome`, with the errors of both. A ticket that may
+     * or may not exist is not waited for.
+     */
+    readonly raise: (
+      ticket: NewTicket,
+      options?: AwaitOptions
+    ) => Effect.Effect<TicketOutcome, TicketError | TicketRejected | CreateAmbiguous | RipioHttpError | OutcomePending>
+    /**
      * Waits for the ticket's outcome: asks at once, then on the schedule, until it is `Created` or `Failed`.
      *
      * A `TicketError` ends the waiting at once. A `RipioHttpError` is no news of the ticket: the waiting goes on, and if
@@ -70,9 +98,6 @@ export class SupportTickets extends Context.Service<
   }
 >()("effect-ripio-tickets/SupportTickets") {}
 
-const decodeTicket = Schema.decodeUnknownResult(SupportTicketFromWire)
-const operation = "retrieve"
-
 /**
  * Builds {@link SupportTickets} on `RipioHttp`.
  *
@@ -82,43 +107,29 @@ const operation = "retrieve"
 export const makeSupportTickets = Effect.gen(function* () {
   const http = yield* RipioHttp
 
-  const retrieve = (id: TicketId): Effect.Effect<SupportTicket, TicketError | RipioHttpError> => {
-    // The id becomes a part of a URL: what slipped past the types must not.
-    if (!isTicketId(id)) return Effect.fail(notSent(operation, "ticketId: expected a UUID in lower case"))
-    return http
-      .execute(HttpClientRequest.get(`/api/v1/supportTickets/${id}/`), {
-        operation,
-        decode: (json) =>
-          Result.filterOrFail(
-            decodeTicket(json),
-            (ticket) => ticket.ticketId === id,
-            () => "ticketId: is not that of the ticket that was asked for"
-          )
-      })
-      .pipe(
-        Effect.catchTag("ApiError", (error) =>
-          Effect.fail(
-            ticketErrorOf(error, id) ??
-              ripioHttpError(operation, error.attempts, unexpectedApiError(error), error.requestId)
-          )
-        ),
-        withSpan("SupportTickets.retrieve", { ticketId: id })
-      )
-  }
+  const retrieve = makeRetrieve(http)
+  const create = makeCreate(http)
+
+  const awaitOutcome = (
+    id: TicketId,
+    options?: AwaitOptions
+  ): Effect.Effect<TicketOutcome, TicketError | OutcomePending> =>
+    poller(retrieve, id, options).pipe(
+      Effect.flatMap((news) => {
+        const untilOutcome: Effect.Effect<TicketOutcome, TicketError | OutcomePending> = Effect.flatMap(
+          news,
+          (ticket) => (isOutcome(ticket) ? Effect.succeed(ticket) : untilOutcome)
+        )
+        return untilOutcome
+      }),
+      withSpan("SupportTickets.awaitOutcome", { ticketId: id })
+    )
 
   return SupportTickets.of({
     retrieve,
-    awaitOutcome: (id, options) =>
-      poller(retrieve, id, options).pipe(
-        Effect.flatMap((news) => {
-          const untilOutcome: Effect.Effect<TicketOutcome, TicketError | OutcomePending> = Effect.flatMap(
-            news,
-            (ticket) => (isOutcome(ticket) ? Effect.succeed(ticket) : untilOutcome)
-          )
-          return untilOutcome
-        }),
-        withSpan("SupportTickets.awaitOutcome", { ticketId: id })
-      ),
+    create,
+    awaitOutcome,
+    raise: (ticket, options) => Effect.flatMap(create(ticket), ({ ticketId }) => awaitOutcome(ticketId, options)),
     changes: (id, options) =>
       Stream.unwrap(
         Effect.map(poller(retrieve, id, options), (news) => {

@@ -251,7 +251,11 @@ const evidence = {
 }
 const minute = Duration.minutes(1)
 const reasons = {
-  TransportFailed: new TransportFailed({ description: "connect ECONNREFUSED", code: "ECONNREFUSED" }),
+  TransportFailed: new TransportFailed({
+    description: "connect ECONNREFUSED",
+    code: "ECONNREFUSED",
+    mayHaveBeenSent: false
+  }),
   TimedOut: new TimedOut({ after: Duration.seconds(10) }),
   RateLimited: new RateLimited({ status: 429, retryAfter: minute }),
   ServerFailed: new ServerFailed({ status: 503, code: 99, retryAfter: minute }),

@@ -1,0 +1,11 @@
+import * as Schema from "effect/Schema"
+
+/** A UUID as the API may write it. It promises no version, so only the shape is asked for. */
+export const Uuid = Schema.String.check(Schema.isGUID({ expected: "a UUID" }))
+
+/** A UUID in the one form in which identifiers are compared. */
+export const CanonicalUuid = Schema.String.check(
+  Schema.isPattern(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/u, {
+    expected: "a UUID in lower case"
+  })
+)

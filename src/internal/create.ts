@@ -1,0 +1,117 @@
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Unauthenticated } from "../domain/AccessToken.ts"
+import { unexpectedApiError } from "../domain/Answer.ts"
+import { type ApiError, evidenceOf } from "../domain/ApiError.ts"
+import { CreateAmbiguous } from "../domain/CreateAmbiguous.ts"
+import { issueOf } from "../domain/Issue.ts"
+import { NewTicket } from "../domain/NewTicket.ts"
+import { notSent, type RipioHttpError, ripioHttpError } from "../domain/RipioHttpError.ts"
+import { type Pending, SupportTicketFromWire } from "../domain/SupportTicket.ts"
+import { type NotEnabled, notEnabledOf } from "../domain/TicketError.ts"
+import { TicketRejected } from "../domain/TicketRejected.ts"
+import type { RipioHttp } from "../services/RipioHttp.ts"
+import { multipart } from "./multipart.ts"
+import { withSpan } from "./span.ts"
+
+const operation = "create"
+const decodeNewTicket = Schema.decodeUnknownResult(Schema.toType(NewTicket))
+const decodeTicket = Schema.decodeUnknownResult(SupportTicketFromWire)
+
+/** Create Support Ticket: `POST /api/v1/supportTickets/`. */
+export const makeCreate = (http: RipioHttp["Service"]) => {
+  const send = Effect.fnUntraced(function* (ticket: NewTicket) {
+    const { customerId, description, files = [], summary } = ticket
+    const sentAt = yield* DateTime.now
+    const contentHash = yield* contentHashOf(ticket)
+    const body = yield* multipart(
+      [
+        ["customerId", customerId],
+        ["summary", summary],
+        ["description", description]
+      ],
+      files.map((file) => ["files", file])
+    ).pipe(Effect.mapError((cause) => notSent(operation, `files: cannot be read (${String(cause)})`)))
+    return yield* http
+      .execute(HttpClientRequest.post("/api/v1/supportTickets/", { body }), { operation, decode: decodeTicket })
+      .pipe(
+        // In whatever state it is by now: its id is what matters, and asking for it tells the rest.
+        Effect.map(({ ticketId }): Pending => ({ _tag: "Pending", ticketId })),
+        Effect.catchTags({
+          ApiError: (error) => Effect.fail(refusalOf(error)),
+          RipioHttpError: (error) =>
+            Effect.fail(
+              mayHaveCreated(error)
+                ? new CreateAmbiguous({
+                    customerId,
+                    contentHash,
+                    sentAt,
+                    reason: error.reason,
+                    attempts: error.attempts,
+                    ...(error.requestId === undefined ? {} : { requestId: error.requestId })
+                  })
+                : error
+            )
+        }),
+        // For the warning of an interruption, which no error can tell of.
+        Effect.annotateLogs({ customerId, contentHash, sentAt: DateTime.formatIso(sentAt) })
+      )
+  })
+
+  return (
+    ticket: NewTicket
+  ): Effect.Effect<Pending, NotEnabled | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError> => {
+    const decoded = decodeNewTicket(ticket)
+    return Result.isFailure(decoded)
+      ? Effect.fail(notSent(operation, issueOf(decoded.failure)))
+      : withSpan("SupportTickets.create")(send(decoded.success))
+  }
+}
+
+const refusalOf = (error: ApiError): NotEnabled | TicketRejected | RipioHttpError =>
+  notEnabledOf(error) ??
+  (error.status < 500
+    ? new TicketRejected(evidenceOf(error))
+    : ripioHttpError(operation, error.attempts, unexpectedApiError(error), error.requestId))
+
+/** Whether the ticket may have been taken: it was sent, and the answer is missing or says nothing of it. */
+const mayHaveCreated = (error: RipioHttpError): boolean => {
+  // No token, no ticket.
+  if (error.operation !== operation) return false
+  const { reason } = error
+  switch (reason._tag) {
+    case "TransportFailed":
+      return reason.mayHaveBeenSent
+    case "TimedOut":
+    case "ServerFailed":
+      return true
+    case "RateLimited":
+      return reason.status !== 429
+    case "UnexpectedResponse":
+      return reason.status < 300
+    case "InvalidRequest":
+      return false
+  }
+}
+
+const encoder = new TextEncoder()
+
+/**
+ * The hash of a ticket that `CreateAmbiguous` and the log of an interrupted `create` carry: SHA-256, in hex, over the
+ * customer, the texts, and the name, type and size of each file. To find out which of your tickets it was, hash those that
+ * it may have been.
+ *
+ * @category pure functions
+ * @since 0.1.0
+ */
+export const contentHashOf = ({ customerId, description, files = [], summary }: NewTicket): Effect.Effect<string> => {
+  const parts = [customerId, summary, description, files.map(({ name, size, type }) => [name, type, size])]
+  return Effect.map(
+    Effect.promise(() => crypto.subtle.digest("SHA-256", encoder.encode(JSON.stringify(parts)))),
+    (digest) => Hex.encode(new Uint8Array(digest))
+  )
+}
