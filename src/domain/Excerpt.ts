@@ -20,9 +20,9 @@ const written = (char: string): string => {
   const code = char.codePointAt(0) ?? 0
   const entity = [`#0*${code}`, `#x0*${hex(code)}`, ...(entities[char] === undefined ? [] : [entities[char]])]
   return [
-    `\\\\{0,3}${char.replace(/[\^$\\.*+?()[\]{}|/]/gu, "\\$&")}`,
+    `\\\\{0,7}${char.replace(/[\^$\\.*+?()[\]{}|/]/gu, "\\$&")}`,
     units(char)
-      .map((unit) => `\\\\{1,3}u${hex(unit, 4)}`)
+      .map((unit) => `\\\\{1,7}u${hex(unit, 4)}`)
       .join(""),
     Array.from(utf8.encode(char), (byte) => `%(?:25)?${hex(byte)}`).join(""),
     `&(?:amp;)?(?:${entity.join("|")});`,
