@@ -2,6 +2,7 @@ export { AccessTokenFromWire, type AccessToken, renewAfter, TokenText, Unauthent
 export * from "./domain/Answer.ts"
 export { ApiError, ApiErrorBody, ApiErrorCode } from "./domain/ApiError.ts"
 export * from "./domain/AwaitOptions.ts"
+export * from "./domain/ContentHash.ts"
 export * from "./domain/CreateAmbiguous.ts"
 export * from "./domain/CustomerId.ts"
 export { type Environment } from "./domain/Environment.ts"
@@ -10,7 +11,7 @@ export * from "./domain/IssueKey.ts"
 export * from "./domain/NewTicket.ts"
 export * from "./domain/OutcomePending.ts"
 export * from "./domain/PollingSchedule.ts"
-export { longestRetryAfter, type RetryPolicy } from "./domain/RetryPolicy.ts"
+export { longestRetryAfter, type RequestOptions, type RetryPolicy } from "./domain/RetryPolicy.ts"
 export {
   InvalidRequest,
   RateLimited,
@@ -25,12 +26,40 @@ export * from "./domain/SupportTicket.ts"
 export { NotEnabled, NotFound, type TicketError } from "./domain/TicketError.ts"
 export * from "./domain/TicketRejected.ts"
 export { TicketId } from "./domain/TicketId.ts"
-export { contentHashOf } from "./internal/create.ts"
-export { type RequestOptions } from "./internal/options.ts"
+/**
+ * The access token by client credentials: obtained, kept and renewed.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export * as AuthClientCredentials from "./layers/AuthClientCredentials.ts"
+/**
+ * The access token that you have.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export * as AuthStaticToken from "./layers/AuthStaticToken.ts"
+/**
+ * The whole client for one account: `Ripio.layer` from values, `Ripio.layerConfig` from the configuration.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export * as Ripio from "./layers/Ripio.ts"
+/**
+ * The API on an `AuthService`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export * as RipioHttpLive from "./layers/RipioHttpLive.ts"
+/**
+ * The support tickets on `RipioHttp`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export * as SupportTicketsLive from "./layers/SupportTicketsLive.ts"
 export * from "./services/AuthService.ts"
 export * from "./services/RipioHttp.ts"

@@ -26,6 +26,22 @@ export type RetryPolicy =
   | Schedule.Schedule<unknown, RipioHttpError>
 
 /**
+ * How requests are sent, whatever they are for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RequestOptions {
+  /**
+   * The time that each attempt is given, the reading of the answer included: 10 s by default. An upload is given a second
+   * more for every 128 KiB.
+   */
+  readonly timeout?: Duration.Input
+  /** When to repeat what is safe to repeat: twice by default. */
+  readonly retry?: RetryPolicy
+}
+
+/**
  * The longest `Retry-After` that is waited for, 60 s: above it a call fails at once, and its caller decides.
  *
  * @category models

@@ -1,12 +1,12 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Hex from "effect/encoding/Hex"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Unauthenticated } from "../domain/AccessToken.ts"
 import { unexpectedApiError } from "../domain/Answer.ts"
 import { type ApiError, evidenceOf } from "../domain/ApiError.ts"
+import { contentHashOf } from "../domain/ContentHash.ts"
 import { CreateAmbiguous } from "../domain/CreateAmbiguous.ts"
 import { issueOf } from "../domain/Issue.ts"
 import { NewTicket } from "../domain/NewTicket.ts"
@@ -96,22 +96,4 @@ const mayHaveCreated = (error: RipioHttpError): boolean => {
     case "InvalidRequest":
       return false
   }
-}
-
-const encoder = new TextEncoder()
-
-/**
- * The hash of a ticket that `CreateAmbiguous` and the log of an interrupted `create` carry: SHA-256, in hex, over the
- * customer, the texts, and the name, type and size of each file. To find out which of your tickets it was, hash those that
- * it may have been.
- *
- * @category pure functions
- * @since 0.1.0
- */
-export const contentHashOf = ({ customerId, description, files = [], summary }: NewTicket): Effect.Effect<string> => {
-  const parts = [customerId, summary, description, files.map(({ name, size, type }) => [name, type, size])]
-  return Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", encoder.encode(JSON.stringify(parts)))),
-    (digest) => Hex.encode(new Uint8Array(digest))
-  )
 }

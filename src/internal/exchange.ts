@@ -170,7 +170,11 @@ const toReason = (error: HttpClientError, secrets: ReadonlyArray<Redacted.Redact
   if (error.reason._tag === "InvalidUrlError") return new InvalidRequest({ issue: description })
   const code = causes.map(codeOf).find((code) => code !== undefined)
   const mayHaveBeenSent = error.response !== undefined || !causes.some(isBeforeConnection)
-  return new TransportFailed({ description, mayHaveBeenSent, ...(code === undefined ? {} : { code: excerpt(scrub(code, secrets)) }) })
+  return new TransportFailed({
+    description,
+    mayHaveBeenSent,
+    ...(code === undefined ? {} : { code: excerpt(scrub(code, secrets)) })
+  })
 }
 
 // Names and certificates that are refused, and connections that were never made. What else there is may come later, too.

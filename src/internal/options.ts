@@ -6,15 +6,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { TokenText } from "../domain/AccessToken.ts"
 import { InvalidOption } from "../domain/InvalidOption.ts"
-import { type RetryPolicy, retrySchedule } from "../domain/RetryPolicy.ts"
-
-/** How `RipioHttp` and the token client send a request, whatever it is. */
-export interface RequestOptions {
-  /** The time that each attempt is given, the reading of the answer included: 10 s by default. */
-  readonly timeout?: Duration.Input
-  /** When to repeat what is safe to repeat: twice by default, see {@link RetryPolicy}. */
-  readonly retry?: RetryPolicy
-}
+import { type RequestOptions, retrySchedule } from "../domain/RetryPolicy.ts"
 
 const isTokenText = Schema.is(TokenText)
 

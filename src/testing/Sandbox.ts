@@ -8,9 +8,9 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import { IssueKey } from "../domain/IssueKey.ts"
-import { TicketId } from "../domain/TicketId.ts"
-import type { RequestOptions } from "../internal/options.ts"
+import type { CustomerId } from "../domain/CustomerId.ts"
+import type { TicketId } from "../domain/TicketId.ts"
+import type { RequestOptions } from "../domain/RetryPolicy.ts"
 import * as Ripio from "../layers/Ripio.ts"
 import type { AuthService } from "../services/AuthService.ts"
 import type { RipioHttp } from "../services/RipioHttp.ts"
@@ -24,11 +24,12 @@ import { Tickets } from "./internal/Tickets.ts"
 import * as Transport from "./internal/Transport.ts"
 import type { ReceivedRequest, Route } from "./ReceivedRequest.ts"
 import type { SandboxAccount } from "./SandboxAccount.ts"
-import type { SandboxOptions, SeedOptions } from "./SandboxOptions.ts"
+import type { OutcomeOptions, SandboxOptions, SeedOptions } from "./SandboxOptions.ts"
+import type { SandboxTicket } from "./SandboxTicket.ts"
 
 /**
- * A Ripio in memory: the token endpoint and Retrieve Support Ticket, strict where the real ones are, with tickets that
- * end when the `Clock` says so, and with faults on demand. Each build of the layer is a world of its own.
+ * A Ripio in memory: the token endpoint, Create and Retrieve Support Ticket, strict where the real ones are, with tickets
+ * that end when the `Clock` says so, and with faults on demand. Each build of the layer is a world of its own.
  *
  * A wrong use of the sandbox, such as to settle a ticket that it does not have, is a mistake in the test: it dies with
  * a message that says which.
@@ -69,8 +70,23 @@ export class Sandbox extends Context.Service<
       readonly clientSecret?: Redacted.Redacted
       readonly enabled?: boolean
     }) => Effect.Effect<SandboxAccount>
+    /** The customer that the sandbox's own account has from the start, with an email address on file. */
+    readonly customer: CustomerId
+    /** One more customer, by default of the sandbox's own account, with an email address unless `email` is `false`. */
+    readonly addCustomer: (options?: {
+      readonly account?: SandboxAccount
+      readonly customerId?: CustomerId
+      readonly email?: boolean
+    }) => Effect.Effect<CustomerId>
     /** Puts a ticket there, as if it had just been accepted. */
     readonly seed: (options?: SeedOptions) => Effect.Effect<TicketId>
+    /** From now on, tickets that are created end so: until it is called, as `Created` after 3 seconds. */
+    readonly onCreate: (options: OutcomeOptions) => Effect.Effect<void>
+    /**
+     * The tickets that were created by requests and are stored, in order, with what is in them: count them to know how
+     * often a ticket was raised. Those of `seed` are not among them.
+     */
+    readonly tickets: Effect.Effect<ReadonlyArray<SandboxTicket>>
     /** Ends a ticket now. An outcome does not change: to end it twice in two ways dies. */
     readonly settle: (ticketId: TicketId, outcome: "Created" | "Failed") => Effect.Effect<void>
     /** Switches support tickets on or off for an account, by default the sandbox's own. While off, the API says 20061. */
@@ -143,6 +159,7 @@ const make = (options: SandboxOptions): Sandbox["Service"] => {
   const tickets = new Tickets()
   const faults = new Faults()
   const account = accounts.add()
+  const customer = accounts.addCustomer(account)
   const server = Server.make(
     {
       accounts,
@@ -155,20 +172,21 @@ const make = (options: SandboxOptions): Sandbox["Service"] => {
 
   return {
     account,
+    customer,
+    addCustomer: (like = {}) => Effect.sync(() => accounts.addCustomer(like.account ?? account, like)),
     addAccount: (like) => Effect.sync(() => accounts.add(like)),
     seed: (like = {}) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const number = tickets.next
-        const ticketId = like.ticketId ?? TicketId.make(`00000000-0000-4000-8000-${`${number}`.padStart(12, "0")}`)
-        const outcome = like.outcome ?? "Created"
-        tickets.add({
-          ticketId,
-          clientId: accounts.get(like.account ?? account).account.clientId,
-          issueKey: like.issueKey ?? IssueKey.make(`SUP-${1000 + number}`),
-          end: outcome === "Pending" ? undefined : { outcome, at: now + Duration.toMillis(like.after ?? "3 seconds") }
-        })
-        return ticketId
+        const { clientId } = accounts.get(like.account ?? account).account
+        const ticket = tickets.make({ ...like, clientId }, now)
+        tickets.add(ticket)
+        return ticket.ticketId
       }),
+    onCreate: (options) =>
+      Effect.sync(() => {
+        tickets.ending = options
+      }),
+    tickets: Effect.map(Clock.currentTimeMillis, (now) => tickets.created(now)),
     settle: (ticketId, outcome) => Effect.map(Clock.currentTimeMillis, (now) => tickets.settle(ticketId, outcome, now)),
     setEnabled: (enabled, of = account) =>
       Effect.sync(() => {
