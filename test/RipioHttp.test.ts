@@ -532,6 +532,8 @@ describe("interruption", () => {
           const { get } = yield* httpOn(watched, { environment: { baseUrl } })
           const fiber = yield* Effect.forkChild(get, { startImmediately: true })
           yield* Deferred.await(arrived)
+          // Let it go on to the body.
+          yield* Effect.yieldNow
           yield* Fiber.interrupt(fiber)
           yield* Deferred.await(closed)
         })
