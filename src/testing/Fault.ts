@@ -3,17 +3,19 @@ import * as Duration from "effect/Duration"
 /**
  * What goes wrong with one request, as plain data. Build it with the constructors of the value `Fault`.
  *
- * The request is processed as usual, and only its answer suffers, under `Latency`, `Hang`, `Reset`, `CutJson` and
- * `Oversized`. It is not processed under `Refused`, `Answer` and `Unauthenticated`. `TokenExpired` and `TokensRevoked`
- * change what the sandbox knows, and the request is then processed.
+ * The request is processed as usual, and only its answer suffers, under `Latency`, `Hang`, `Dropped`, `Reset`, `CutJson`
+ * and `Oversized`. It is not processed under `Refused`, `Answer` and `Unauthenticated`. `TokenExpired` and `TokensRevoked`
+ * change what the sandbox knows, and the request is then processed. `stored` says otherwise, see `Fault.afterStoring` and
+ * `Fault.beforeStoring`.
  *
  * @category models
  * @since 0.1.0
  */
-export type Fault =
+export type Fault = { readonly stored?: boolean } & (
   | { readonly _tag: "Latency"; readonly duration: Duration.Duration }
   | { readonly _tag: "Hang" }
   | { readonly _tag: "Refused" }
+  | { readonly _tag: "Dropped" }
   | { readonly _tag: "Reset"; readonly afterBytes: number }
   | {
       readonly _tag: "Answer"
@@ -27,6 +29,7 @@ export type Fault =
   | { readonly _tag: "Unauthenticated"; readonly status: 401 | 403 }
   | { readonly _tag: "TokenExpired" }
   | { readonly _tag: "TokensRevoked" }
+)
 
 type RetryAfter = number | Date | string
 
@@ -85,6 +88,9 @@ export const Fault = {
    */
   refused: { _tag: "Refused" } satisfies Fault,
 
+  /** The connection breaks before the first byte of the answer, once the request is processed. */
+  dropped: { _tag: "Dropped" } satisfies Fault,
+
   /** The connection breaks after so many bytes of the body; after `0` the client has seen the headers and no more. */
   reset: (options: { readonly afterBytes: number }): Fault => ({ _tag: "Reset", ...options }),
 
@@ -121,5 +127,18 @@ export const Fault = {
   tokensRevoked: { _tag: "TokensRevoked" } satisfies Fault,
 
   /** The true answer, padded with white space to so many bytes: still good JSON, but more than one should read. */
-  oversized: (bytes: number): Fault => ({ _tag: "Oversized", bytes })
+  oversized: (bytes: number): Fault => ({ _tag: "Oversized", bytes }),
+
+  /**
+   * The same fault, on a request that is processed all the same: the ticket of a create is stored, whatever is answered.
+   * Makes a difference to `status`, `gatewayHtml`, `body`, `rateLimited` and `unauthenticated`. Nothing reaches a sandbox
+   * that refuses the connection: `refused` dies.
+   */
+  afterStoring: (fault: Fault): Fault => ({ ...fault, stored: true }),
+
+  /**
+   * The same fault, on a request that leaves no trace: the ticket of a create is not stored, whatever is answered. Makes a
+   * difference to `hang`, `dropped`, `reset`, `latency`, `cutJson` and `oversized`.
+   */
+  beforeStoring: (fault: Fault): Fault => ({ ...fault, stored: false })
 }

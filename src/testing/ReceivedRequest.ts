@@ -3,12 +3,12 @@ import type { TicketId } from "../domain/TicketId.ts"
 import type { Fault } from "./Fault.ts"
 
 /**
- * An endpoint of the sandbox: the token endpoint, or Retrieve Support Ticket.
+ * An endpoint of the sandbox: the token endpoint, Create Support Ticket or Retrieve Support Ticket.
  *
  * @category models
  * @since 0.1.0
  */
-export type Route = "token" | "retrieve"
+export type Route = "token" | "create" | "retrieve"
 
 /**
  * A request as a sandbox received it. Credentials are `Redacted`; a test may compare them through `Redacted.value`.

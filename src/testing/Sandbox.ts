@@ -56,6 +56,24 @@ import type { SandboxTicket } from "./SandboxTicket.ts"
  * }).pipe(Effect.provide(Sandbox.layerRipio()))
  * ```
  *
+ * **Example** (A ticket that was raised although nobody saw the answer)
+ *
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import { SupportTickets } from "effect-ripio-tickets"
+ * import { Fault, Sandbox } from "effect-ripio-tickets/testing"
+ *
+ * const test = Effect.gen(function* () {
+ *   const sandbox = yield* Sandbox
+ *   const tickets = yield* SupportTickets
+ *   yield* sandbox.inject(Fault.dropped, { on: "create" })
+ *   const error = yield* Effect.flip(
+ *     tickets.create({ customerId: sandbox.customer, summary: "A deposit is missing", description: "Since Monday." })
+ *   )
+ *   return { error: error._tag, raised: (yield* sandbox.tickets).length } // CreateAmbiguous, 1
+ * }).pipe(Effect.provide(Sandbox.layerRipio()))
+ * ```
+ *
  * @category services
  * @since 0.1.0
  */

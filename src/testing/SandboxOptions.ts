@@ -17,20 +17,29 @@ export interface SandboxOptions {
 }
 
 /**
+ * What becomes of a ticket.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface OutcomeOptions {
+  /** How it ends; with `Pending` it does not, unless by `settle`. Default: `Created`. */
+  readonly outcome?: "Created" | "Failed" | "Pending"
+  /** How long it stays pending, counted by the `Clock` from when it came. Default: 3 seconds. */
+  readonly after?: Duration.Input
+}
+
+/**
  * A ticket that a test starts from.
  *
  * @category options
  * @since 0.1.0
  */
-export interface SeedOptions {
+export interface SeedOptions extends OutcomeOptions {
   /** Default: `00000000-0000-4000-8000-000000000001`, and counting. */
   readonly ticketId?: TicketId
   /** Whose it is. Default: the sandbox's own account. */
   readonly account?: SandboxAccount
-  /** How it ends; with `Pending` it does not, unless by `settle`. Default: `Created`. */
-  readonly outcome?: "Created" | "Failed" | "Pending"
   /** The key under which it is registered, if it ever is. Default: `SUP-1001`, and counting along with the ids. */
   readonly issueKey?: IssueKey
-  /** How long it stays pending, counted by the `Clock` from now on. Default: 3 seconds. */
-  readonly after?: Duration.Input
 }

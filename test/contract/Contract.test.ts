@@ -27,6 +27,14 @@ const exchange = (request: HttpClientRequest.HttpClientRequest) =>
 const retrieve = (ticketId: string, bearer: Redacted.Redacted) =>
   exchange(HttpClientRequest.get(`/api/v1/supportTickets/${ticketId}/`).pipe(HttpClientRequest.bearerToken(bearer)))
 
+const create = (bearer: Redacted.Redacted, form: Record<string, string>) =>
+  exchange(
+    HttpClientRequest.post("/api/v1/supportTickets/").pipe(
+      HttpClientRequest.bearerToken(bearer),
+      HttpClientRequest.bodyFormDataRecord(form)
+    )
+  )
+
 // One exchange for each thing that the sandbox can say.
 const everything = Effect.gen(function* () {
   const sandbox = yield* Sandbox
@@ -62,7 +70,23 @@ const everything = Effect.gen(function* () {
     yield* sandbox.inject(fault)
     yield* keep(retrieve(created, mine))
   }
+
+  const fresh = yield* token(account)
+  const ticket = { customerId: sandbox.customer, summary: "s", description: "d" }
+  yield* keep(create(fresh, ticket))
+  yield* keep(create(fresh, { ...ticket, summary: " " }))
+  yield* keep(create(fresh, { ...ticket, customerId: yield* sandbox.addCustomer({ email: false }) }))
+  yield* keep(create(theirs, ticket))
+  yield* keep(create(Redacted.make("wrong"), ticket))
+  yield* keep(exchange(HttpClientRequest.post("/api/v1/supportTickets/").pipe(HttpClientRequest.bearerToken(fresh))))
+  yield* keep(exchange(HttpClientRequest.post("/api/v1/supportTickets")))
+  for (const fault of [Fault.unauthenticated(), Fault.unauthenticated(403)]) {
+    yield* sandbox.inject(fault)
+    yield* keep(create(fresh, ticket))
+  }
+
   yield* sandbox.setEnabled(false, other)
+  yield* keep(create(theirs, ticket))
   yield* keep(retrieve(created, theirs))
   return exchanges
 })
@@ -90,12 +114,21 @@ describe("the validator", () => {
     body: typeof body === "string" ? body : JSON.stringify(body)
   })
   const pending = { ticketId: id, status: "PENDING", issueKey: null }
+  const created = (status: number, body: unknown): Exchange => ({
+    ...retrieved(status, body),
+    method: "POST",
+    path: "/api/v1/supportTickets/"
+  })
+  const invalid = { code: 20000, type: "ValidationError", detail: { message: "summary: is blank" }, status: 400 }
   const notFound = { code: 40017, type: "SupportTicketNotFoundException", detail: {}, status: 404 }
 
   it("accepts what the document says", () => {
     assert.deepStrictEqual(objections(retrieved(200, pending)), [])
     assert.deepStrictEqual(objections(retrieved(200, { ...pending, status: "CREATED", issueKey: "SUP-1234" })), [])
     assert.deepStrictEqual(objections(retrieved(404, notFound)), [])
+    assert.deepStrictEqual(objections(created(202, pending)), [])
+    assert.deepStrictEqual(objections(created(400, invalid)), [])
+    assert.deepStrictEqual(objections(created(400, { ...invalid, code: 20001 })), [])
   })
 
   it.each([
@@ -103,6 +136,11 @@ describe("the validator", () => {
     ["an id that is no UUID", retrieved(200, { ...pending, ticketId: "SUP-1" })],
     ["a key without CREATED", retrieved(200, { ...pending, issueKey: "SUP-1" })],
     ["CREATED without a key", retrieved(200, { ...pending, status: "CREATED" })],
+    ["a ticket that is accepted with its outcome", created(202, { ...pending, status: "FAILED" })],
+    ["a create that is 200", created(200, pending)],
+    ["a create that finds no ticket", created(404, notFound)],
+    ["a refusal with another code", created(400, { ...invalid, code: 20002 })],
+    ["a refusal that does not say why", created(400, { ...invalid, detail: {} })],
     ["a missing field", retrieved(200, { ticketId: id, status: "FAILED" })],
     ["a made-up field", retrieved(200, { ...pending, summary: "" })],
     ["another error's code", retrieved(404, { ...notFound, code: 40001 })],

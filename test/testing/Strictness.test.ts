@@ -36,6 +36,9 @@ for (const [name, layer] of transports) {
           HttpClientRequest.get(`${ticketPath.slice(0, -1)}?a=1`).pipe(HttpClientRequest.bearerToken(bearer))
         )
         const post = yield* send(tokenRequest(sandbox.account, "/oauth2/token"))
+        const create = yield* send(HttpClientRequest.post("/api/v1/supportTickets"))
+        assert.deepStrictEqual([create.status, create.headers["location"]], [301, "/api/v1/supportTickets/"])
+        assert.strictEqual(yield* sandbox.count("create"), 0)
         assert.deepStrictEqual([get.status, get.headers["location"]], [301, `${ticketPath}?a=1`])
         assert.deepStrictEqual([post.status, post.headers["location"]], [301, "/oauth2/token/"])
         assert.strictEqual(yield* sandbox.count("token"), 1)
@@ -52,6 +55,8 @@ for (const [name, layer] of transports) {
           )
           assert.deepStrictEqual([method, answer.status, answer.headers["allow"]], [method, 405, "GET"])
         }
+        const list = yield* send(HttpClientRequest.get("/api/v1/supportTickets/"))
+        assert.deepStrictEqual([list.status, list.headers["allow"]], [405, "POST"])
         const get = yield* send(HttpClientRequest.get("/oauth2/token/"))
         assert.deepStrictEqual([get.status, get.headers["allow"]], [405, "POST"])
         assert.strictEqual(get.headers["content-type"], "text/html; charset=utf-8")
@@ -66,7 +71,7 @@ for (const [name, layer] of transports) {
           "//",
           "/v2/supportTickets/",
           `/v1${ticketPath}`,
-          "/api/v1/supportTickets/",
+          "/api/v1/supportTickets//",
           "/api/v1/supportTickets/SUP-1001/",
           `/api/v1/supportTickets/${id.slice(1)}/`,
           `/api/v1/supportTickets/${id}/notes/`,

@@ -43,6 +43,11 @@ export const notAuthenticated = (status: 401 | 403 = 401): Answer =>
     code: "not_authenticated"
   })
 
+export const notEnabled = (): Answer =>
+  apiError(403, 20061, "SupportTicketsNotEnabledException", {
+    message: "Support tickets are not enabled for this account."
+  })
+
 /** White space after JSON leaves it what it is. */
 export const pad = (answer: Answer, bytes: number): Answer => ({
   ...answer,

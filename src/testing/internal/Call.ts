@@ -19,6 +19,8 @@ export interface Call {
   readonly request: HttpServerRequest
   readonly at: number
   readonly ticketId: TicketId | undefined
+  /** Whether what the request asks for is kept. If not, it is only answered. */
+  readonly stores: boolean
 }
 
 /** An endpoint. `match` is given a path, and says whether it is this endpoint's. */

@@ -20,6 +20,9 @@ export class Faults {
         `Sandbox: ${injected.fault._tag} waits for a request with a Bearer token, the token endpoint gets none`
       )
     }
+    if (injected.fault._tag === "Refused" && injected.fault.stored === true) {
+      throw new Error("Sandbox: a connection that is refused carries nothing to store; Fault.dropped breaks later")
+    }
     if (injected.left > 0) this.#queue = [...this.#queue, injected]
   }
 

@@ -22,11 +22,7 @@ export const retrieveRoute: Endpoint = {
       const token = bearer(request.headers)
       const entry = token === undefined ? undefined : accounts.withToken(token, at)
       if (entry === undefined) return Answer.notAuthenticated()
-      if (!entry.enabled) {
-        return Answer.apiError(403, 20061, "SupportTicketsNotEnabledException", {
-          message: "Support tickets are not enabled for this account."
-        })
-      }
+      if (!entry.enabled) return Answer.notEnabled()
       const ticket = ticketId && tickets.find(ticketId, entry.account.clientId)
       return ticket === undefined
         ? Answer.apiError(404, 40017, "SupportTicketNotFoundException", { message: "Support ticket not found." })

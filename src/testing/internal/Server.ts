@@ -10,11 +10,12 @@ import type { ReceivedRequest, Route } from "../ReceivedRequest.ts"
 import * as Answer from "./Answer.ts"
 import { basic, bearer } from "./Authorization.ts"
 import type { Endpoint, World } from "./Call.ts"
+import { createRoute } from "./CreateRoute.ts"
 import type { Faults } from "./Faults.ts"
 import { retrieveRoute } from "./RetrieveRoute.ts"
 import { tokenRoute } from "./TokenRoute.ts"
 
-const endpoints: ReadonlyArray<Endpoint> = [tokenRoute, retrieveRoute]
+const endpoints: ReadonlyArray<Endpoint> = [tokenRoute, createRoute, retrieveRoute]
 
 const secret = ["authorization", "proxy-authorization", "cookie", "x-api-key"]
 
@@ -55,6 +56,8 @@ const underFault = (
   fault: Fault | undefined,
   processed: Effect.Effect<Answer.Answer>
 ): Effect.Effect<Answer.Answer, ConnectionLost> => {
+  const instead = (answer: Answer.Answer) =>
+    fault?.stored === true ? Effect.as(processed, answer) : Effect.succeed(answer)
   switch (fault?._tag) {
     case undefined:
     case "TokenExpired":
@@ -66,11 +69,13 @@ const underFault = (
       return Effect.andThen(processed, Effect.never)
     case "Refused":
       return Effect.fail(new ConnectionLost({ code: "ECONNREFUSED" }))
+    case "Dropped":
+      return Effect.andThen(processed, Effect.fail(new ConnectionLost({ code: "ECONNRESET" })))
     case "Reset":
       return Effect.map(processed, (answer) => ({ ...answer, cutAfter: fault.afterBytes }))
     case "Answer": {
       const { body, contentType, retryAfter, status } = fault
-      return Effect.succeed({
+      return instead({
         status,
         contentType,
         body,
@@ -82,7 +87,7 @@ const underFault = (
     case "Oversized":
       return Effect.map(processed, (answer) => Answer.pad(answer, fault.bytes))
     case "Unauthenticated":
-      return Effect.succeed(Answer.notAuthenticated(fault.status))
+      return instead(Answer.notAuthenticated(fault.status))
   }
 }
 
@@ -118,7 +123,8 @@ export const make = (world: World, faults: Faults) => {
       if (fault?._tag === "TokenExpired" && token !== undefined) entry?.tokens.delete(token)
       if (fault?._tag === "TokensRevoked") entry?.tokens.clear()
 
-      const answer = yield* underFault(fault, process(world, { request, at, ticketId }))
+      const stores = fault?.stored ?? true
+      const answer = yield* underFault(fault, process(world, { request, at, ticketId, stores }))
       received.status = answer.status
       return Answer.toResponse(answer, `sandbox-request-${number}`)
     })

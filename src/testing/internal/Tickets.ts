@@ -1,21 +1,38 @@
-import type { IssueKey } from "../../domain/IssueKey.ts"
-import type { TicketId } from "../../domain/TicketId.ts"
+import * as Duration from "effect/Duration"
+import type { CustomerId } from "../../domain/CustomerId.ts"
+import { IssueKey } from "../../domain/IssueKey.ts"
+import { TicketId } from "../../domain/TicketId.ts"
+import type { OutcomeOptions } from "../SandboxOptions.ts"
+import type { SandboxFile, SandboxTicket } from "../SandboxTicket.ts"
 
 export type Outcome = "Created" | "Failed"
+
+/** What a customer said. */
+export interface Content {
+  readonly customerId: CustomerId
+  readonly summary: string
+  readonly description: string
+  readonly files: ReadonlyArray<SandboxFile>
+}
 
 interface Ticket {
   readonly ticketId: TicketId
   readonly clientId: string
   readonly issueKey: IssueKey
+  readonly at: number
+  /** Nothing is known of what is in a ticket that a test put there. */
+  readonly content: Content | undefined
   /** What it becomes, from the millisecond `at` on. Nothing has to run meanwhile: the time of the question decides. */
   end: { readonly outcome: Outcome; readonly at: number } | undefined
 }
 
 const hasEnded = (ticket: Ticket, now: number) => ticket.end !== undefined && ticket.end.at <= now
 
+const outcomeOf = (ticket: Ticket, now: number) => (hasEnded(ticket, now) ? ticket.end?.outcome : undefined)
+
 /** The body of a retrieve answer. */
 export const toWire = (ticket: Ticket, now: number) => {
-  const outcome = hasEnded(ticket, now) ? ticket.end?.outcome : undefined
+  const outcome = outcomeOf(ticket, now)
   return {
     ticketId: ticket.ticketId,
     status: outcome === undefined ? "PENDING" : outcome === "Created" ? "CREATED" : "FAILED",
@@ -26,10 +43,31 @@ export const toWire = (ticket: Ticket, now: number) => {
 /** The tickets of one sandbox. */
 export class Tickets {
   readonly #tickets = new Map<TicketId, Ticket>()
+  #made = 0
 
-  /** The number of the next ticket: its id and its issue key are made from it. */
-  get next(): number {
-    return this.#tickets.size + 1
+  /** How tickets end that come by a request. */
+  ending: OutcomeOptions = {}
+
+  /** A ticket that is not kept yet. */
+  make(
+    like: OutcomeOptions & {
+      readonly clientId: string
+      readonly ticketId?: TicketId
+      readonly issueKey?: IssueKey
+      readonly content?: Content
+    },
+    now: number
+  ): Ticket {
+    const number = ++this.#made
+    const outcome = like.outcome ?? "Created"
+    return {
+      ticketId: like.ticketId ?? TicketId.make(`00000000-0000-4000-8000-${`${number}`.padStart(12, "0")}`),
+      clientId: like.clientId,
+      issueKey: like.issueKey ?? IssueKey.make(`SUP-${1000 + number}`),
+      at: now,
+      content: like.content,
+      end: outcome === "Pending" ? undefined : { outcome, at: now + Duration.toMillis(like.after ?? "3 seconds") }
+    }
   }
 
   add(ticket: Ticket): void {
@@ -40,6 +78,16 @@ export class Tickets {
   find(ticketId: TicketId, clientId: string): Ticket | undefined {
     const ticket = this.#tickets.get(ticketId)
     return ticket?.clientId === clientId ? ticket : undefined
+  }
+
+  /** Those that came by a request. */
+  created(now: number): ReadonlyArray<SandboxTicket> {
+    return [...this.#tickets.values()].flatMap((ticket) => {
+      const { at, clientId, content, ticketId } = ticket
+      return content === undefined
+        ? []
+        : [{ ticketId, clientId, at, ...content, state: outcomeOf(ticket, now) ?? "Pending" }]
+    })
   }
 
   settle(ticketId: TicketId, outcome: Outcome, now: number): void {

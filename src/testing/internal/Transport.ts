@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import { HttpClientError, TransportError } from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
@@ -10,10 +11,21 @@ type Handle = (
   request: HttpServerRequest.HttpServerRequest
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, ConnectionLost>
 
+// A form has no bytes and no boundary until a transport encodes it: here too, as the platform's `fetch` does.
+const encoded = (request: HttpClientRequest.HttpClientRequest) => {
+  if (request.body._tag !== "FormData") return Effect.succeed(request)
+  const form = new Response(request.body.formData)
+  return Effect.map(
+    Effect.promise(() => form.arrayBuffer()),
+    (bytes) =>
+      HttpClientRequest.bodyUint8Array(request, new Uint8Array(bytes), form.headers.get("content-type") ?? undefined)
+  )
+}
+
 /** In process: the request is answered in the fiber that sends it. */
 export const httpClient = (handle: Handle): HttpClient.HttpClient =>
   HttpClient.make((request) =>
-    handle(HttpServerRequest.fromClientRequest(request)).pipe(
+    Effect.flatMap(encoded(request), (sent) => handle(HttpServerRequest.fromClientRequest(sent))).pipe(
       Effect.map((response) => HttpServerResponse.toClientResponse(response, { request })),
       Effect.mapError((cause) => new HttpClientError({ reason: new TransportError({ request, cause }) }))
     )
