@@ -126,6 +126,8 @@ const refusals: ReadonlySet<string> = new Set([
   "access_denied"
 ])
 
+const mentionsToken = /access_?token/iu
+
 /**
  * Says what an answer of the token endpoint is. The API's pages do not show how it refuses, so the error bodies of
  * RFC 6749 and of the API itself are both read; a 401 is a refusal with any body.
@@ -143,7 +145,9 @@ export const classifyGrant = (answer: Answer): Exclude<Classification, { readonl
       return unexpectedApiError(classification)
     case "UnexpectedResponse": {
       // The body of a grant that cannot be read may still hold the token.
-      if (answer.status < 300) return unexpected({ ...answer, body: undefined }, classification.issue)
+      if (answer.status < 300 || mentionsToken.test(answer.body ?? "")) {
+        return unexpected({ ...answer, body: undefined }, classification.issue)
+      }
       if (type === undefined) return classification
       return refusals.has(type)
         ? { _tag: "Unauthenticated", ...evidenceOf(answer), type }

@@ -144,7 +144,8 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
         // A token service that has nothing else to offer gives the same token again: it is not worth a request.
         if (refused !== undefined && Equal.equals(refused.token, token)) return Effect.fail(refused.error)
         attempts++
-        const answer = exchange(HttpClientRequest.bearerToken(addressed, token), [token])
+        const secrets = refused === undefined ? [token] : [token, refused.token]
+        const answer = exchange(HttpClientRequest.bearerToken(addressed, token), secrets)
         return Effect.andThen(count.attempt(attempts), isSafe ? answer : Effect.onInterrupt(answer, () => unseen)).pipe(
           Effect.catch((reason) => fail(reason)),
           Effect.flatMap((answer) => read(answer, token))
