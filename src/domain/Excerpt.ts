@@ -30,15 +30,23 @@ const written = (char: string): string => {
   ].join("|")
 }
 
-const inAnyForm = (secret: string) => new RegExp(Array.from(secret, (char) => `(?:${written(char)})`).join(""), "giu")
+// A token serves for hours, and its pattern is long.
+const patterns = new WeakMap<Redacted.Redacted, RegExp>()
+
+const inAnyForm = (secret: Redacted.Redacted): RegExp => {
+  const known = patterns.get(secret)
+  if (known !== undefined) return known
+  const pattern = new RegExp(Array.from(Redacted.value(secret), (char) => `(?:${written(char)})`).join(""), "giu")
+  patterns.set(secret, pattern)
+  return pattern
+}
 
 /** Takes out our own secrets, however they are escaped, and whatever else looks like a credential. */
 export const scrub = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
   const isEscaped = /[\\%&+]/u.test(text)
   let scrubbed = text
   for (const secret of secrets) {
-    const value = Redacted.value(secret)
-    scrubbed = isEscaped ? scrubbed.replace(inAnyForm(value), gone) : scrubbed.replaceAll(value, gone)
+    scrubbed = isEscaped ? scrubbed.replace(inAnyForm(secret), gone) : scrubbed.replaceAll(Redacted.value(secret), gone)
   }
   for (const pattern of credentials) scrubbed = scrubbed.replace(pattern, `$1$2${gone}`)
   return scrubbed
