@@ -34,24 +34,44 @@ export const makeExchange = Effect.fnUntraced(function* (timeout: Duration.Durat
     yield* HttpClient.HttpClient,
     withoutRedirects(Option.getOrUndefined(init))
   )
-  const manners = Context.make(HttpClient.TracerPropagationEnabled, false)
-  // A span that nobody sees costs a third of the call.
-  const untraced = Context.add(manners, HttpClient.TracerDisabledWhen, () => true)
+  // The client's own span would keep what a transport says as it says it, be it of our secrets: `traced` stands for it.
+  const untraced = Context.make(HttpClient.TracerPropagationEnabled, false).pipe(
+    Context.add(HttpClient.TracerDisabledWhen, () => true)
+  )
 
   const exchange: Exchange = (request, secrets) => {
     const duration = Duration.sum(timeout, uploadTime(request))
-    return Effect.withFiber((fiber) =>
-      client.execute(request).pipe(
-        Effect.catchIf(hasResponse, ({ response }) => Effect.succeed(response)),
-        Effect.flatMap((response) => readAnswer(response, secrets)),
-        Effect.provideContext(fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer ? untraced : manners),
-        Effect.mapError((error) => toReason(error, secrets)),
-        Effect.timeoutOrElse({ duration, orElse: () => Effect.fail(new TimedOut({ after: duration })) })
-      )
+    return client.execute(request).pipe(
+      Effect.catchIf(hasResponse, ({ response }) => Effect.succeed(response)),
+      Effect.flatMap((response) => readAnswer(response, secrets)),
+      Effect.provideContext(untraced),
+      Effect.mapError((error) => toReason(error, secrets)),
+      Effect.timeoutOrElse({ duration, orElse: () => Effect.fail(new TimedOut({ after: duration })) }),
+      traced(request)
     )
   }
   return exchange
 })
+
+/** The span of an attempt, by the conventions of OpenTelemetry, if there is a tracer to see it. */
+const traced =
+  ({ method, url }: HttpClientRequest) =>
+  <E, R>(answer: Effect.Effect<Answer, E, R>): Effect.Effect<Answer, E, R> =>
+    Effect.withFiber((fiber) =>
+      fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
+        ? answer
+        : Effect.useSpan(
+            method,
+            { kind: "client", attributes: { "http.request.method": method, "url.full": url } },
+            (span) =>
+              Effect.tap(Effect.withParentSpan(answer, span), ({ status }) =>
+                Effect.sync(() => {
+                  span.attribute("http.response.status_code", status)
+                  if (status >= 400) span.attribute("error.type", `${status}`)
+                })
+              )
+          )
+    )
 
 // A large file takes the time that a slow line needs for it: a second for every 128 KiB.
 const uploadTime = ({ body }: HttpClientRequest): Duration.Duration =>
