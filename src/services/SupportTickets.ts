@@ -14,7 +14,7 @@ import type { TicketId } from "../domain/TicketId.ts"
 import { makeCreate } from "../internal/create.ts"
 import { poller } from "../internal/poller.ts"
 import { makeRetrieve } from "../internal/retrieve.ts"
-import { withSpan } from "../internal/span.ts"
+import { withSpan, withStreamSpan } from "../internal/span.ts"
 import { RipioHttp } from "./RipioHttp.ts"
 
 /**
@@ -143,6 +143,6 @@ export const makeSupportTickets = Effect.gen(function* () {
                 : Effect.map(other(seen), (ticket) => [ticket, ticket])
           )
         })
-      ).pipe(Stream.withSpan("SupportTickets.changes", { attributes: { ticketId: id } }))
+      ).pipe(withStreamSpan("SupportTickets.changes", { ticketId: id }))
   })
 })
