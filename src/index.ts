@@ -25,7 +25,15 @@ export {
 export * from "./domain/SupportTicket.ts"
 export { NotEnabled, NotFound, type TicketError } from "./domain/TicketError.ts"
 export * from "./domain/TicketRejected.ts"
+export {
+  type OtherEvent,
+  outcomeOfEvent,
+  type TicketCreated,
+  TicketEvent,
+  type TicketFailed
+} from "./domain/TicketEvent.ts"
 export { TicketId } from "./domain/TicketId.ts"
+export * from "./domain/WebhookRejected.ts"
 /**
  * The access token by client credentials: obtained, kept and renewed.
  *
@@ -61,6 +69,14 @@ export * as RipioHttpLive from "./layers/RipioHttpLive.ts"
  * @since 0.1.0
  */
 export * as SupportTicketsLive from "./layers/SupportTicketsLive.ts"
+/**
+ * The verification of webhooks, from their secrets.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export * as TicketWebhooksLive from "./layers/TicketWebhooksLive.ts"
 export * from "./services/AuthService.ts"
 export * from "./services/RipioHttp.ts"
 export * from "./services/SupportTickets.ts"
+export * from "./services/TicketWebhooks.ts"

@@ -1,0 +1,57 @@
+import * as Config from "effect/Config"
+import * as Digest from "effect/crypto/Digest"
+import * as Mac from "effect/crypto/Mac"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { InvalidOption } from "../domain/InvalidOption.ts"
+import { makeTicketWebhooks, TicketWebhooks, type TicketWebhooksOptions } from "../services/TicketWebhooks.ts"
+
+const crypto = Layer.merge(Mac.layerWebCrypto.pipe(Layer.provide(SecureRandom.layerWebCrypto)), Digest.layerWebCrypto)
+
+/**
+ * The verification of webhooks, on the runtime's WebCrypto. It needs nothing from you but the secrets.
+ *
+ * Fails with `InvalidOption` if a secret is empty or has less than 16 bytes.
+ *
+ * **Example** (While a secret is being replaced)
+ *
+ * ```ts
+ * import * as Redacted from "effect/Redacted"
+ * import { TicketWebhooksLive } from "effect-ripio-tickets"
+ *
+ * const webhooks = TicketWebhooksLive.layer({
+ *   secrets: [Redacted.make("the new secret of your vault"), Redacted.make("the one that it replaces")]
+ * })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: TicketWebhooksOptions): Layer.Layer<TicketWebhooks, InvalidOption> =>
+  Layer.effect(TicketWebhooks, makeTicketWebhooks(options)).pipe(Layer.provide(crypto))
+
+const variable = "RIPIO_WEBHOOK_SECRETS"
+
+/**
+ * The same, with the secrets from the variable `RIPIO_WEBHOOK_SECRETS`: separated by commas, newest first. White space
+ * around each is dropped.
+ *
+ * Fails with `ConfigError` if the variable is missing and with `InvalidOption` if one of the secrets cannot work. Both
+ * name the variable, and neither shows its value.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig: Layer.Layer<TicketWebhooks, Config.ConfigError | InvalidOption> = Layer.unwrap(
+  Effect.map(Config.Redacted(variable), (value) => {
+    const [newest = "", ...older] = Redacted.value(value).split(",")
+    const secretOf = (text: string) => Redacted.make(text.trim(), { label: variable })
+    return layer({ secrets: [secretOf(newest), ...older.map(secretOf)] })
+  })
+).pipe(
+  Layer.catchTag("InvalidOption", ({ issue, option }) =>
+    Layer.effectContext(Effect.fail(new InvalidOption({ option: option.replace("secrets", variable), issue })))
+  )
+)
