@@ -250,7 +250,7 @@ describe("trace headers", () => {
         )
         yield* wrap(Effect.provide(retrieve, layer))
         assert.strictEqual(sent.length, 2)
-        assert.include(sent[1], "authorization")
+        assert.include(sent[1] ?? [], "authorization")
         for (const names of sent) assert.deepStrictEqual(names.filter(isOfTracing), [])
       })
     )
