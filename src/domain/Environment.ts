@@ -31,6 +31,7 @@ export const baseUrlOf = (environment: Environment): Result.Result<string, Inval
   if (url === undefined) return invalid("expected an absolute URL")
   if (url.protocol !== "https:" && url.protocol !== "http:") return invalid("expected a URL of https or http")
   if (url.username !== "" || url.password !== "") return invalid("expected a URL without credentials in it")
-  if (url.search !== "" || url.hash !== "") return invalid("expected a URL without a query and without a fragment")
+  // Also those that are empty, of which `search` and `hash` say nothing.
+  if (/[?#]/u.test(url.href)) return invalid("expected a URL without a query and without a fragment")
   return Result.succeed(url.href.replace(/\/+$/, ""))
 }

@@ -36,16 +36,28 @@ export const requestOptions = Effect.fnUntraced(function* ({
   return { timeout: yield* duration("timeout", timeout), schedule: retrySchedule(retry) }
 })
 
+// From JavaScript anything may come, a plain text in place of a `Redacted` or nothing at all.
+const isText = (value: unknown): value is string => typeof value === "string"
+
 /** RFC 7617: the client id ends at the first colon, and neither part holds a control character. */
 export const clientId = (value: string) =>
-  /^[^:\p{Cc}]*[^:\p{Cc}\s][^:\p{Cc}]*$/u.test(value)
+  isText(value) && /^[^:\p{Cc}]*[^:\p{Cc}\s][^:\p{Cc}]*$/u.test(value)
     ? Effect.succeed(value)
     : invalid("clientId", "expected some text without a colon and without control characters")
 
+const redacted = (option: string, secret: Redacted.Redacted, isGood: (value: string) => boolean, issue: string) => {
+  if (!Redacted.isRedacted(secret)) return invalid(option, "expected a Redacted")
+  const value = Redacted.value(secret)
+  return isText(value) && isGood(value) ? Effect.succeed(secret) : invalid(option, issue)
+}
+
 export const clientSecret = (secret: Redacted.Redacted) =>
-  /^\P{Cc}*[^\p{Cc}\s]\P{Cc}*$/u.test(Redacted.value(secret))
-    ? Effect.succeed(secret)
-    : invalid("clientSecret", "expected some text without control characters")
+  redacted(
+    "clientSecret",
+    secret,
+    (value) => /^\P{Cc}*[^\p{Cc}\s]\P{Cc}*$/u.test(value),
+    "expected some text without control characters"
+  )
 
 export const token = (token: Redacted.Redacted) =>
-  isTokenText(Redacted.value(token)) ? Effect.succeed(token) : invalid("token", "expected visible ASCII characters")
+  redacted("token", token, isTokenText, "expected visible ASCII characters")
