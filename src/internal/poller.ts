@@ -11,7 +11,7 @@ import { pollingSchedule } from "../domain/PollingSchedule.ts"
 import { notSent, retryAfterOf, type RipioHttpError } from "../domain/RipioHttpError.ts"
 import type { SupportTicket } from "../domain/SupportTicket.ts"
 import type { TicketError } from "../domain/TicketError.ts"
-import { isTicketId, type TicketId } from "../domain/TicketId.ts"
+import { isTicketId, TicketId } from "../domain/TicketId.ts"
 import { polls as pollCount } from "./metrics.ts"
 
 /**
@@ -45,13 +45,13 @@ export const poller = Effect.fnUntraced(function* (
     Effect.fail(
       new OutcomePending(
         {
-          ticketId,
+          // An id that slipped past the types, be it no text at all, is what `lastError` tells of.
+          ticketId: TicketId.make(String(ticketId), { disableChecks: true }),
           ...(lastTicket === undefined ? {} : { lastTicket }),
           ...(lastError === undefined ? {} : { lastError }),
           polls,
           elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - start)
         },
-        // An id that slipped past the types is what `lastError` tells of.
         { disableChecks: true }
       )
     )
