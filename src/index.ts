@@ -9,6 +9,7 @@ export { type Environment } from "./domain/Environment.ts"
 export * from "./domain/InvalidOption.ts"
 export * from "./domain/IssueKey.ts"
 export * from "./domain/NewTicket.ts"
+export * from "./domain/OutcomeContradiction.ts"
 export * from "./domain/OutcomePending.ts"
 export * from "./domain/PollingSchedule.ts"
 export { longestRetryAfter, type RequestOptions, type RetryPolicy } from "./domain/RetryPolicy.ts"
@@ -70,6 +71,13 @@ export * as RipioHttpLive from "./layers/RipioHttpLive.ts"
  */
 export * as SupportTicketsLive from "./layers/SupportTicketsLive.ts"
 /**
+ * The meeting place of webhooks and of those who wait for a ticket's outcome.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export * as TicketOutcomesLive from "./layers/TicketOutcomesLive.ts"
+/**
  * The verification of webhooks, from their secrets.
  *
  * @category layers
@@ -79,4 +87,5 @@ export * as TicketWebhooksLive from "./layers/TicketWebhooksLive.ts"
 export * from "./services/AuthService.ts"
 export * from "./services/RipioHttp.ts"
 export * from "./services/SupportTickets.ts"
+export * from "./services/TicketOutcomes.ts"
 export * from "./services/TicketWebhooks.ts"
