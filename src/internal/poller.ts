@@ -9,9 +9,10 @@ import type { AwaitOptions } from "../domain/AwaitOptions.ts"
 import { OutcomePending } from "../domain/OutcomePending.ts"
 import { pollingSchedule } from "../domain/PollingSchedule.ts"
 import { notSent, retryAfterOf, type RipioHttpError } from "../domain/RipioHttpError.ts"
-import type { SupportTicket } from "../domain/SupportTicket.ts"
+import { isOutcome, type SupportTicket } from "../domain/SupportTicket.ts"
 import type { TicketError } from "../domain/TicketError.ts"
 import { isTicketId, TicketId } from "../domain/TicketId.ts"
+import type { TicketOutcomes } from "../services/TicketOutcomes.ts"
 import { polls as pollCount } from "./metrics.ts"
 
 /**
@@ -21,7 +22,8 @@ import { polls as pollCount } from "./metrics.ts"
 export const poller = Effect.fnUntraced(function* (
   retrieve: (id: TicketId) => Effect.Effect<SupportTicket, TicketError | RipioHttpError>,
   ticketId: TicketId,
-  { deadline = Duration.minutes(15), schedule = pollingSchedule }: AwaitOptions = {}
+  outcomes: TicketOutcomes["Service"] | undefined,
+  { deadline = Duration.minutes(15), schedule = outcomes?.schedule ?? pollingSchedule }: AwaitOptions = {}
 ) {
   const clock = yield* Clock.Clock
   const step = yield* Schedule.toStep(schedule)
@@ -76,7 +78,8 @@ export const poller = Effect.fnUntraced(function* (
       Effect.matchEffect({
         onSuccess: (ticket) => {
           news = lastTicket = ticket
-          return Effect.succeed(ticket)
+          if (outcomes === undefined || !isOutcome(ticket)) return Effect.succeed(ticket)
+          return Effect.catch(Effect.as(outcomes.settle(ticket), ticket), ({ known }) => Effect.succeed(known))
         },
         onFailure: (error) => {
           if (error._tag !== "RipioHttpError") return Effect.fail(error)
@@ -87,9 +90,15 @@ export const poller = Effect.fnUntraced(function* (
     )
   })
 
+  // An outcome that is told just as a wait ends leaves nothing to ask for.
+  const pollUnlessKnown: typeof poll =
+    outcomes === undefined
+      ? poll
+      : Effect.flatMap(outcomes.known(ticketId), Option.match({ onNone: () => poll, onSome: Effect.succeed }))
+
   const next: Effect.Effect<SupportTicket, TicketError | OutcomePending> = Effect.suspend(() => {
     if (lastError?.reason._tag === "InvalidRequest" || clock.currentTimeMillisUnsafe() >= end) return giveUp
-    return news === undefined ? poll : Effect.andThen(wait(news), poll)
+    return news === undefined ? pollUnlessKnown : Effect.andThen(wait(news), pollUnlessKnown)
   })
-  return next
+  return outcomes === undefined ? next : Effect.raceFirst(outcomes.await(ticketId), next)
 })

@@ -1,5 +1,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Unauthenticated } from "../domain/AccessToken.ts"
 import type { AwaitOptions } from "../domain/AwaitOptions.ts"
@@ -16,6 +17,7 @@ import { poller } from "../internal/poller.ts"
 import { makeRetrieve } from "../internal/retrieve.ts"
 import { withSpan, withStreamSpan } from "../internal/span.ts"
 import { RipioHttp } from "./RipioHttp.ts"
+import { TicketOutcomes } from "./TicketOutcomes.ts"
 
 /**
  * The support tickets of one account.
@@ -106,6 +108,7 @@ export class SupportTickets extends Context.Service<
  */
 export const makeSupportTickets = Effect.gen(function* () {
   const http = yield* RipioHttp
+  const outcomes = Option.getOrUndefined(yield* Effect.serviceOption(TicketOutcomes))
 
   const retrieve = makeRetrieve(http)
   const create = makeCreate(http)
@@ -114,7 +117,7 @@ export const makeSupportTickets = Effect.gen(function* () {
     id: TicketId,
     options?: AwaitOptions
   ): Effect.Effect<TicketOutcome, TicketError | OutcomePending> =>
-    poller(retrieve, id, options).pipe(
+    poller(retrieve, id, outcomes, options).pipe(
       Effect.flatMap((news) => {
         const untilOutcome: Effect.Effect<TicketOutcome, TicketError | OutcomePending> = Effect.flatMap(
           news,
@@ -132,7 +135,7 @@ export const makeSupportTickets = Effect.gen(function* () {
     raise: (ticket, options) => Effect.flatMap(create(ticket), ({ ticketId }) => awaitOutcome(ticketId, options)),
     changes: (id, options) =>
       Stream.unwrap(
-        Effect.map(poller(retrieve, id, options), (news) => {
+        Effect.map(poller(retrieve, id, outcomes, options), (news) => {
           const other = (seen: SupportTicket | undefined): Effect.Effect<SupportTicket, TicketError | OutcomePending> =>
             Effect.flatMap(news, (ticket) => (ticket._tag === seen?._tag ? other(seen) : Effect.succeed(ticket)))
           return Stream.unfold<SupportTicket | undefined, SupportTicket, TicketError | OutcomePending, never>(
