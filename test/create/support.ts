@@ -6,13 +6,17 @@ import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import {
+  AuthStaticToken,
   contentHashOf,
   CreateAmbiguous,
   type NewTicket,
   type RequestOptions,
   Ripio,
-  type SupportTickets
+  RipioHttpLive,
+  type SupportTickets,
+  SupportTicketsLive
 } from "../../src/index.ts"
 import { Sandbox } from "../../src/testing/index.ts"
 
@@ -21,10 +25,16 @@ export const sandboxPort = Effect.map(HttpServer.HttpServer, ({ address }) =>
   Number(new URL(HttpServer.formatAddress(address)).port)
 )
 
-/** The sandbox on a port of this machine. */
-export const layerSandboxOnPort = Sandbox.layerServer.pipe(
-  Layer.provideMerge(NodeHttpServer.layerServer(createServer, { port: 0, host: "127.0.0.1" })),
-  Layer.provideMerge(Sandbox.layer())
+/** The sandbox on a port of this machine. At its end it waits for nobody: some clients hold a connection for their next. */
+export const layerSandboxOnPort = Layer.unwrap(
+  Effect.sync(() => {
+    const server = createServer()
+    const hangUp = Layer.effectDiscard(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())))
+    return Layer.merge(Sandbox.layerServer, hangUp).pipe(
+      Layer.provideMerge(NodeHttpServer.layerServer(() => server, { port: 0, host: "127.0.0.1" })),
+      Layer.provideMerge(Sandbox.layer())
+    )
+  })
 )
 
 /** The whole client of the sandbox's own account, at a port that may be something in between. */
@@ -39,32 +49,43 @@ export const clientAt = (
     Layer.orDie
   )
 
-const listening = (server: Server) =>
-  Effect.callback<number>((resume) => {
-    server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
-  })
+/** A client that has a token, so that its first request is the create. */
+export const withTokenAt = (
+  baseUrl: string,
+  client: Layer.Layer<HttpClient>,
+  options: RequestOptions = { retry: { times: 2, base: "1 milli" } }
+) =>
+  SupportTicketsLive.layer.pipe(
+    Layer.provide(RipioHttpLive.layer({ ...options, environment: { baseUrl } })),
+    Layer.provide(AuthStaticToken.layer({ token: Redacted.make("token") })),
+    Layer.provide(client),
+    Layer.orDie
+  )
 
-/** A server of plain TCP until the scope ends, and its port. */
-export const tcp = (onConnection: (socket: Socket) => void) =>
-  Effect.acquireRelease(
-    Effect.suspend(() => {
-      const sockets = new Set<Socket>()
-      const server = createTcpServer((socket) => {
-        sockets.add(socket)
-        socket.on("error", () => {}).on("close", () => sockets.delete(socket))
-        onConnection(socket)
-      })
-      return Effect.map(listening(server), (port) => ({ port, server, sockets }))
+/** Lets a server listen until the scope ends, and gives its port. */
+export const listeningUntilEnd = (server: Server) => {
+  const sockets = new Set<Socket>()
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket)
+    socket.on("error", () => {}).on("close", () => sockets.delete(socket))
+  })
+  return Effect.acquireRelease(
+    Effect.callback<number>((resume) => {
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
     }),
-    ({ server, sockets }) =>
+    () =>
       Effect.callback<void>((resume) => {
         server.close(() => resume(Effect.void))
         for (const socket of sockets) socket.destroy()
       })
   )
+}
+
+/** A server of plain TCP until the scope ends, and its port. */
+export const tcp = (onConnection: (socket: Socket) => void) => listeningUntilEnd(createTcpServer(onConnection))
 
 /** A port of this machine on which nobody listens. */
-export const closedPort = Effect.map(Effect.scoped(tcp(() => {})), ({ port }) => port)
+export const closedPort = Effect.scoped(tcp(() => {}))
 
 /** How a connection goes: with a FIN, as if the peer had closed it, or with a RST. */
 export type Going = "closed" | "reset"
@@ -103,7 +124,7 @@ export const cuttingProxy = Effect.fnUntraced(function* (upstreamPort: number) {
     /** The bytes of the last answer to a create that was whole. */
     answerLength: 0
   }
-  const { port } = yield* tcp((client) => {
+  const port = yield* tcp((client) => {
     state.connections++
     const upstream = connect(upstreamPort, "127.0.0.1")
     let creating = false
