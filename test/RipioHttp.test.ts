@@ -802,6 +802,13 @@ describe("the user's own client", () => {
     })
   )
 
+  it.live("with a RequestInit around our layer alone keeps it", () =>
+    Effect.gen(function* () {
+      const whole = layer(yield* echo).pipe(Layer.provide(init), Layer.provide(FetchHttpClient.layer))
+      assert.deepInclude(yield* Effect.provide(get, whole), { requestId: "mine" })
+    })
+  )
+
   it.live("with a RequestInit around one call keeps it", () =>
     Effect.gen(function* () {
       const whole = layer(yield* echo).pipe(Layer.provide(FetchHttpClient.layer))

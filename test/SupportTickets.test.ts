@@ -689,27 +689,30 @@ describe("changes", () => {
 })
 
 describe("many at once", () => {
-  it.effect("five thousand tickets are waited for concurrently, each to its own outcome", () =>
-    onSandbox((sandbox, { awaitOutcome }) =>
-      Effect.gen(function* () {
-        const ids = yield* Effect.forEach(
-          Array.from({ length: 5000 }, (_, index) => index),
-          (index) =>
-            sandbox.seed({ outcome: index % 2 === 0 ? "Created" : "Failed", after: index % 10 === 0 ? 0 : index * 4 })
-        )
-        const { after, exit } = yield* within(
-          "15 minutes",
-          Effect.forEach(ids, (id) => awaitOutcome(id, { schedule: exact }), { concurrency: "unbounded" })
-        )
-        const outcomes = yield* exit
-        assert.deepStrictEqual(
-          outcomes.map(({ _tag, ticketId }) => `${_tag} ${ticketId}`),
-          ids.map((id, index) => `${index % 2 === 0 ? "Created" : "Failed"} ${id}`)
-        )
-        assert.strictEqual(after, 20_782)
-        assert.strictEqual(yield* sandbox.count("token"), 1)
-      })
-    )
+  it.effect(
+    "five thousand tickets are waited for concurrently, each to its own outcome",
+    () =>
+      onSandbox((sandbox, { awaitOutcome }) =>
+        Effect.gen(function* () {
+          const ids = yield* Effect.forEach(
+            Array.from({ length: 5000 }, (_, index) => index),
+            (index) =>
+              sandbox.seed({ outcome: index % 2 === 0 ? "Created" : "Failed", after: index % 10 === 0 ? 0 : index * 4 })
+          )
+          const { after, exit } = yield* within(
+            "15 minutes",
+            Effect.forEach(ids, (id) => awaitOutcome(id, { schedule: exact }), { concurrency: "unbounded" })
+          )
+          const outcomes = yield* exit
+          assert.deepStrictEqual(
+            outcomes.map(({ _tag, ticketId }) => `${_tag} ${ticketId}`),
+            ids.map((id, index) => `${index % 2 === 0 ? "Created" : "Failed"} ${id}`)
+          )
+          assert.strictEqual(after, 20_782)
+          assert.strictEqual(yield* sandbox.count("token"), 1)
+        })
+      ),
+    30_000
   )
 
   it.effect("waits on one id are independent of each other", () =>
