@@ -3,7 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
@@ -255,6 +257,23 @@ describe("trace headers", () => {
       })
     )
   }
+
+  it.effect("are on no request of a client whose owner has spans of its own for it", () =>
+    Effect.gen(function* () {
+      const sent: Array<ReadonlyArray<string>> = []
+      const { spans, tracer } = tracing()
+      const client = HttpClient.make((request) =>
+        Effect.sync(() => {
+          sent.push(Object.keys(request.headers))
+          return HttpClientResponse.fromWeb(request, Response.json(sent.length === 1 ? grant.json : created))
+        })
+      ).pipe(HttpClient.transformResponse(Effect.provideService(HttpClient.TracerDisabledWhen, () => false)))
+      const layer = account().pipe(Layer.provide(Layer.succeed(HttpClient.HttpClient, client)))
+      yield* Effect.provide(retrieve, layer).pipe(Effect.withTracer(tracer))
+      assert.strictEqual(spans.filter(({ kind }) => kind === "client").length, 4)
+      for (const names of sent) assert.deepStrictEqual(names.filter(isOfTracing), [])
+    })
+  )
 })
 
 describe("metrics", () => {
