@@ -78,6 +78,20 @@ export * as SupportTicketsLive from "./layers/SupportTicketsLive.ts"
  */
 export * as TicketOutcomesLive from "./layers/TicketOutcomesLive.ts"
 /**
+ * Receiving webhooks as a function from `Request` to `Response`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export * as TicketWebhookHandler from "./layers/TicketWebhookHandler.ts"
+/**
+ * Receiving webhooks as a route of `effect/http`'s router.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export * as TicketWebhookRoute from "./layers/TicketWebhookRoute.ts"
+/**
  * The verification of webhooks, from their secrets.
  *
  * @category layers
