@@ -1,0 +1,11 @@
+// The floor: what one would write by hand for this one endpoint, believing every answer.
+import { type Open, sessionOf, token } from "../client.ts"
+
+export const open: Open = async ({ baseUrl, fetch }) =>
+  sessionOf(async (id) => {
+    const response = await fetch(`${baseUrl}/api/v1/supportTickets/${id}/`, {
+      headers: { accept: "application/json", authorization: `Bearer ${token}` }
+    })
+    const body = await response.json()
+    return response.ok ? body.issueKey : body.code === 40017 ? "no such ticket" : `${body.code}`
+  })

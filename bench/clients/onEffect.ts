@@ -1,0 +1,35 @@
+// What the candidates on Effect have in common: the transport, the tracer, and one fiber for each session.
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import type { HttpClient } from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Tracer from "effect/Tracer"
+import { check, type Open } from "../client.ts"
+
+// It keeps nothing: what an exporter costs is the exporter's.
+const tracer = Layer.succeed(Tracer.Tracer, Tracer.make({ span: (options) => new Tracer.NativeSpan(options) }))
+
+/** @param make gives what retrieves a ticket, and ends in the ticket's `issueKey` or "no such ticket" */
+export const onEffect =
+  <R, E>(
+    make: (baseUrl: string) => Effect.Effect<(id: string) => Effect.Effect<string, unknown>, E, R | HttpClient>,
+    layerOf: (baseUrl: string) => Layer.Layer<R, unknown, HttpClient>
+  ): Open =>
+  async ({ baseUrl, fetch, isTraced, transport }) => {
+    const http =
+      transport === "undici"
+        ? NodeHttpClient.layerUndici
+        : FetchHttpClient.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.Fetch, fetch)))
+    const layer = layerOf(baseUrl).pipe(Layer.provideMerge(http))
+    const runtime = ManagedRuntime.make(isTraced ? Layer.provideMerge(layer, tracer) : layer)
+    const retrieve = await runtime.runPromise(make(baseUrl))
+    return (id, calls) => {
+      const call = Effect.map(
+        Effect.suspend(() => retrieve(id)),
+        (seen) => check(id, seen)
+      )
+      return runtime.runPromise(Effect.forEach(Array.from({ length: calls }), () => call, { discard: true }))
+    }
+  }
