@@ -11,6 +11,8 @@ export default defineConfig({
     ]
   },
   test: {
+    // Fails the run if a secret of the tests shows in its output.
+    globalSetup: ["test/support/canaryGuard.ts"],
     // Loading Effect costs more than most test files: a worker loads it once. No test may replace a module or a global.
     pool: "threads",
     isolate: false,

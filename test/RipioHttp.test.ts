@@ -265,6 +265,17 @@ describe("the retry", () => {
     })
   )
 
+  it.effect("does not multiply with that of the token for an operation of the same name", () =>
+    Effect.gen(function* () {
+      const sandbox = yield* Sandbox
+      yield* sandbox.inject(Fault.status(503), { on: "token", times: "forever" })
+      const { execute } = yield* RipioHttp
+      const call = execute(HttpClientRequest.get("/path/"), { operation: "accessToken", decode: Result.succeed })
+      yield* failsWithin("1 hour", call)
+      assert.strictEqual(yield* sandbox.count("token"), 3)
+    }).pipe(Effect.provide(Sandbox.layerRipio()))
+  )
+
   it.effect("does not multiply with that of the new token after a refusal", () =>
     Effect.gen(function* () {
       const sandbox = yield* Sandbox

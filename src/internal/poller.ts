@@ -15,36 +15,83 @@ import { isTicketId, TicketId } from "../domain/TicketId.ts"
 import type { TicketOutcomes } from "../services/TicketOutcomes.ts"
 import { polls as pollCount } from "./metrics.ts"
 
+type Retrieve = (id: TicketId) => Effect.Effect<SupportTicket, TicketError | RipioHttpError>
+type News = SupportTicket | RipioHttpError
+type Sight = Effect.Effect<SupportTicket, TicketError | OutcomePending>
+
 /**
  * Builds an effect that gives the next sight of a ticket each time it is run: the first at once, each further one after
  * a wait. It fails when the deadline comes first.
  */
-export const poller = Effect.fnUntraced(function* (
-  retrieve: (id: TicketId) => Effect.Effect<SupportTicket, TicketError | RipioHttpError>,
+export const poller = (
+  retrieve: Retrieve,
   ticketId: TicketId,
   outcomes: TicketOutcomes["Service"] | undefined,
-  { deadline = Duration.minutes(15), schedule = outcomes?.schedule ?? pollingSchedule }: AwaitOptions = {}
-) {
-  const clock = yield* Clock.Clock
-  const step = yield* Schedule.toStep(schedule)
-  const start = clock.currentTimeMillisUnsafe()
-  const patience = Option.filter(Duration.fromInput(deadline), (duration) => !Duration.isNegative(duration))
-  const end = start + Option.match(patience, { onNone: () => 0, onSome: Duration.toMillis })
+  options: AwaitOptions = {}
+): Effect.Effect<Sight> =>
+  Effect.flatMap(Clock.Clock, (clock) =>
+    Effect.map(Schedule.toStep(options.schedule ?? outcomes?.schedule ?? pollingSchedule), (step) => {
+      const poller = new Poller(retrieve, ticketId, outcomes, step, clock, options.deadline ?? defaultDeadline)
+      const next = Effect.suspend(() => poller.next())
+      return outcomes === undefined ? next : Effect.raceFirst(outcomes.await(ticketId), next)
+    })
+  )
 
-  let polls = 0
-  let lastTicket: SupportTicket | undefined
-  let lastError: RipioHttpError | undefined
-  let news: SupportTicket | RipioHttpError | undefined
-  // What slipped past the types must not reach the API.
-  if (!isTicketId(ticketId)) lastError = notSent("awaitOutcome", "ticketId: expected a UUID in lower case")
-  else if (Option.isNone(patience)) {
-    lastError = notSent("awaitOutcome", "deadline: expected a duration that is not negative")
+const defaultDeadline = Duration.minutes(15)
+
+/** One who waits for one ticket. A class, as a process may have a hundred thousand: an object is smaller than closures. */
+class Poller {
+  readonly retrieve: Retrieve
+  readonly ticketId: TicketId
+  readonly outcomes: TicketOutcomes["Service"] | undefined
+  readonly step: (now: number, input: News) => Pull.Pull<[unknown, Duration.Duration], never, unknown>
+  readonly clock: Clock.Clock
+  readonly start: number
+  readonly end: number
+  polls = 0
+  lastTicket: SupportTicket | undefined
+  lastError: RipioHttpError | undefined
+  news: News | undefined
+
+  constructor(
+    retrieve: Retrieve,
+    ticketId: TicketId,
+    outcomes: TicketOutcomes["Service"] | undefined,
+    step: Poller["step"],
+    clock: Clock.Clock,
+    deadline: Duration.Input
+  ) {
+    this.retrieve = retrieve
+    this.ticketId = ticketId
+    this.outcomes = outcomes
+    this.step = step
+    this.clock = clock
+    this.start = clock.currentTimeMillisUnsafe()
+    const patience = Option.filter(Duration.fromInput(deadline), (duration) => !Duration.isNegative(duration))
+    this.end = this.start + (Option.isSome(patience) ? Duration.toMillis(patience.value) : 0)
+    // What slipped past the types must not reach the API.
+    if (!isTicketId(ticketId)) this.lastError = notSent("awaitOutcome", "ticketId: expected a UUID in lower case")
+    else if (Option.isNone(patience)) {
+      this.lastError = notSent("awaitOutcome", "deadline: expected a duration that is not negative")
+    }
   }
 
-  const left = () => Duration.millis(end - clock.currentTimeMillisUnsafe())
+  /** The next sight: at once for the first, after a wait for each further one. */
+  next(): Sight {
+    if (this.lastError?.reason._tag === "InvalidRequest" || this.left <= 0) return this.giveUp()
+    return this.news === undefined
+      ? this.pollUnlessKnown()
+      : Effect.flatMap(this.wait(this.news), () => this.pollUnlessKnown())
+  }
 
-  const giveUp = Effect.suspend(() =>
-    Effect.fail(
+  /** The milliseconds until the deadline. */
+  get left(): number {
+    return this.end - this.clock.currentTimeMillisUnsafe()
+  }
+
+  giveUp(): Effect.Effect<never, OutcomePending> {
+    const { clock, lastError, lastTicket, polls, start, ticketId } = this
+    return Effect.fail(
       new OutcomePending(
         {
           // An id that slipped past the types, be it no text at all, is what `lastError` tells of.
@@ -57,48 +104,48 @@ export const poller = Effect.fnUntraced(function* (
         { disableChecks: true }
       )
     )
-  )
+  }
 
   /** Sleeps until the next poll is due, or fails at the deadline. */
-  const wait = (after: SupportTicket | RipioHttpError) =>
-    Pull.matchEffect(step(clock.currentTimeMillisUnsafe(), after), {
+  wait(after: News): Effect.Effect<void, OutcomePending> {
+    return Pull.matchEffect(this.step(this.clock.currentTimeMillisUnsafe(), after), {
       onSuccess: ([, scheduled]) => {
         const asked = after._tag === "RipioHttpError" ? retryAfterOf(after) : undefined
         const delay = asked === undefined ? scheduled : Duration.max(scheduled, asked)
-        return Duration.isLessThan(delay, left()) ? Effect.sleep(delay) : Effect.andThen(Effect.sleep(left()), giveUp)
+        const left = this.left
+        return Duration.toMillis(delay) < left
+          ? Effect.sleep(delay)
+          : Effect.flatMap(Effect.sleep(Duration.millis(left)), () => this.giveUp())
       },
       onFailure: Effect.failCause,
-      onDone: () => giveUp
+      onDone: () => this.giveUp()
     })
+  }
 
-  const poll: Effect.Effect<SupportTicket, TicketError | OutcomePending> = Effect.suspend(() => {
-    polls++
-    return Effect.andThen(Metric.update(pollCount, 1), retrieve(ticketId)).pipe(
-      Effect.timeoutOrElse({ duration: left(), orElse: () => giveUp }),
+  // An outcome that is told just as a wait ends leaves nothing to ask for.
+  pollUnlessKnown(): Sight {
+    const { outcomes, ticketId } = this
+    return outcomes === undefined
+      ? this.poll()
+      : Effect.flatMap(outcomes.known(ticketId), Option.match({ onNone: () => this.poll(), onSome: Effect.succeed }))
+  }
+
+  poll(): Sight {
+    this.polls++
+    return Effect.andThen(Metric.update(pollCount, 1), this.retrieve(this.ticketId)).pipe(
+      Effect.timeoutOrElse({ duration: Duration.millis(this.left), orElse: () => this.giveUp() }),
       Effect.matchEffect({
         onSuccess: (ticket) => {
-          news = lastTicket = ticket
-          if (outcomes === undefined || !isOutcome(ticket)) return Effect.succeed(ticket)
-          return Effect.catch(Effect.as(outcomes.settle(ticket), ticket), ({ known }) => Effect.succeed(known))
+          this.news = this.lastTicket = ticket
+          if (this.outcomes === undefined || !isOutcome(ticket)) return Effect.succeed(ticket)
+          return Effect.catch(Effect.as(this.outcomes.settle(ticket), ticket), ({ known }) => Effect.succeed(known))
         },
         onFailure: (error) => {
           if (error._tag !== "RipioHttpError") return Effect.fail(error)
-          news = lastError = error
-          return next
+          this.news = this.lastError = error
+          return this.next()
         }
       })
     )
-  })
-
-  // An outcome that is told just as a wait ends leaves nothing to ask for.
-  const pollUnlessKnown: typeof poll =
-    outcomes === undefined
-      ? poll
-      : Effect.flatMap(outcomes.known(ticketId), Option.match({ onNone: () => poll, onSome: Effect.succeed }))
-
-  const next: Effect.Effect<SupportTicket, TicketError | OutcomePending> = Effect.suspend(() => {
-    if (lastError?.reason._tag === "InvalidRequest" || clock.currentTimeMillisUnsafe() >= end) return giveUp
-    return news === undefined ? pollUnlessKnown : Effect.andThen(wait(news), pollUnlessKnown)
-  })
-  return outcomes === undefined ? next : Effect.raceFirst(outcomes.await(ticketId), next)
-})
+  }
+}

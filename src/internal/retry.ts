@@ -18,17 +18,14 @@ export const passing = (error: RipioHttpError): boolean => error.isRetryable
 export const unsent = ({ reason }: RipioHttpError): boolean =>
   reason._tag === "TransportFailed" && !reason.mayHaveBeenSent
 
-/** Repeats an attempt on the schedule, as long as it fails in a way of its own that may be repeated. */
+/** Repeats an attempt on the schedule, as long as it fails in a way that may be repeated. */
 export const retrying = <A, E>(
   attempt: Effect.Effect<A, E | RipioHttpError>,
-  operation: string,
   schedule: Schedule.Schedule<unknown, RipioHttpError>,
   isRepeatable: (error: RipioHttpError) => boolean
 ): Effect.Effect<A, E | RipioHttpError> => {
-  // The token client has repeated what may be repeated of its failures: they do not start the schedule again.
   const mayRepeat = (error: E | RipioHttpError): error is RipioHttpError =>
     error instanceof RipioHttpError &&
-    error.operation === operation &&
     isRepeatable(error) &&
     Duration.isLessThanOrEqualTo(retryAfterOf(error) ?? Duration.zero, longestRetryAfter)
 

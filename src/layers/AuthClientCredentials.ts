@@ -103,7 +103,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
             return yield* fail(classification, answer.requestId)
         }
       })
-      return repeat ? retrying(attempt, operation, retrySchedule, passing) : attempt
+      return repeat ? retrying(attempt, retrySchedule, passing) : attempt
     }).pipe(
       Effect.tap(Metric.update(metrics.tokenRenewals, 1)),
       Effect.tapError(count.failure),

@@ -67,6 +67,8 @@ const variables: Readonly<Record<string, string>> = {
  * - `RIPIO_BASE_URL`: instead of the environment, for a sandbox of your own
  * - `RIPIO_CLIENT_ID` and `RIPIO_CLIENT_SECRET`
  *
+ * It is one layer for one configuration: for a second account in the same program, use `layer`.
+ *
  * Fails with `ConfigError` if a variable is missing or is not what it should be, and with `InvalidOption` if its value
  * cannot work. Both name the variable, and neither shows its value.
  *

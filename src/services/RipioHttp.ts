@@ -110,6 +110,7 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
     return Effect.suspend(() => {
       const unseen = Effect.logWarning(`${operation}: interrupted under way, so it may have been carried out unseen`)
       let attempts = 0
+      let tokenFailure: Unauthenticated | RipioHttpError | undefined
       let refused: { readonly token: Redacted.Redacted; readonly error: Unauthenticated } | undefined
 
       const fail = (reason: RipioHttpErrorReason, requestId?: string) =>
@@ -140,7 +141,13 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
         }
       }
 
-      const attempt: Effect.Effect<A, Failure> = Effect.flatMap(auth.accessToken, (token) => {
+      const token = Effect.tapError(auth.accessToken, (error) =>
+        Effect.sync(() => {
+          tokenFailure = error
+        })
+      )
+
+      const attempt: Effect.Effect<A, Failure> = Effect.flatMap(token, (token) => {
         // A token service that has nothing else to offer gives the same token again: it is not worth a request.
         if (refused !== undefined && Equal.equals(refused.token, token)) return Effect.fail(refused.error)
         attempts++
@@ -152,7 +159,9 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
         )
       })
 
-      return Effect.tapError(retrying(attempt, operation, retrySchedule, isSafe ? passing : unsent), count.failure)
+      // The token client has repeated what may be repeated of its failures: they do not start the schedule again.
+      const mayRepeat = (error: RipioHttpError) => error !== tokenFailure && (isSafe ? passing(error) : unsent(error))
+      return Effect.tapError(retrying(attempt, retrySchedule, mayRepeat), count.failure)
     })
   }
 
