@@ -1,8 +1,8 @@
 /**
  * The main job, once on each way that it can go: `npm run demo`.
  *
- * It runs on an embedded sandbox behind a real socket. With `RIPIO_CLIENT_ID` and its friends set, the same program
- * follows a ticket of yours on the real API: `npm run demo -- <ticketId>`.
+ * It runs on an embedded sandbox behind a real socket. With `RIPIO_CLIENT_ID` and its friends set, the same program runs
+ * on the real API: `npm run demo -- <ticketId>` follows a ticket of yours, `npm run demo -- raise <customerId>` raises one.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -16,20 +16,39 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { makePollingSchedule, Ripio, SupportTicket, SupportTickets, TicketId } from "effect-ripio-tickets"
+import {
+  CustomerId,
+  makePollingSchedule,
+  type NewTicket,
+  Ripio,
+  SupportTickets,
+  TicketId,
+  type TicketOutcome
+} from "effect-ripio-tickets"
 import { Fault, Sandbox, type SandboxAccount } from "effect-ripio-tickets/testing"
 import { createServer } from "node:http"
 
-/** The main job: waits for a ticket's outcome, and shows that it waits. */
+/** The main job: raises a ticket with a file attached, and waits for its outcome. */
+const raise = Effect.fnUntraced(function* (customerId: CustomerId) {
+  const tickets = yield* SupportTickets
+  return said(yield* showing("raising a ticket", tickets.raise(complaintOf(customerId), { schedule })))
+})
+
+/** The same for a ticket that is already there. */
 const follow = Effect.fnUntraced(function* (ticketId: TicketId) {
   const tickets = yield* SupportTickets
-  const outcome = yield* showing(`ticket ${ticketId}`, tickets.awaitOutcome(ticketId, { schedule }))
-  return SupportTicket.match(outcome, {
-    Pending: () => "still pending",
-    Created: ({ issueKey }) => `registered as ${issueKey}`,
-    Failed: () => "could not be registered: raise a new one"
-  })
+  return said(yield* showing(`ticket ${ticketId}`, tickets.awaitOutcome(ticketId, { schedule })))
 })
+
+const complaintOf = (customerId: CustomerId): NewTicket => ({
+  customerId,
+  summary: "A deposit has not arrived",
+  description: "Sent on Monday.\nNot credited yet.",
+  files: [new File(["100.00 ARS, Monday"], "receipt.txt", { type: "text/plain" })]
+})
+
+const said = (outcome: TicketOutcome) =>
+  outcome._tag === "Created" ? `registered as ${outcome.issueKey}` : "could not be registered: raise a new one"
 
 // A demo is in more of a hurry than the default, which begins with a second.
 const schedule = makePollingSchedule({ first: "300 millis", max: "1 second" })
@@ -75,15 +94,27 @@ const onSandbox = Effect.gen(function* () {
   yield* HttpServer.addressFormattedWith((url) => Console.log(`The sandbox listens on ${url}\n`))
 
   yield* Effect.gen(function* () {
-    const good = yield* sandbox.seed({ outcome: "Created", after: "2 seconds" })
-    yield* report("a ticket that is registered", follow(good))
+    yield* sandbox.onCreate({ outcome: "Created", after: "2 seconds" })
+    yield* report("a ticket that is registered", raise(sandbox.customer))
 
-    const bad = yield* sandbox.seed({ outcome: "Failed", after: "1 second" })
-    yield* report("a ticket that fails", follow(bad))
+    yield* sandbox.onCreate({ outcome: "Failed", after: "1 second" })
+    yield* report("a ticket that fails", raise(sandbox.customer))
 
     const healing = yield* sandbox.seed({ outcome: "Created", after: "1 second" })
     yield* sandbox.inject(Fault.gatewayHtml(502), { on: "retrieve", times: 4 })
     yield* report("an outage in the middle of the polling, which heals", follow(healing))
+
+    const stranger = yield* sandbox.addCustomer({ email: false })
+    yield* report("a customer without an email address", raise(stranger))
+
+    yield* sandbox.onCreate({ outcome: "Created", after: "1 second" })
+    yield* sandbox.inject(Fault.dropped, { on: "create" })
+    const customer = yield* sandbox.addCustomer()
+    yield* report("a ticket whose answer is lost", raise(customer))
+    // What a person does then: ask Ripio's team whether there is a ticket of this customer, and go on with its id.
+    const found = (yield* sandbox.tickets).filter((ticket) => ticket.customerId === customer)
+    for (const { ticketId } of found)
+      yield* report(`  the team finds it: ${found.length} of this customer`, follow(ticketId))
 
     const slow = yield* sandbox.seed({ outcome: "Pending" })
     const impatient = Effect.flatMap(SupportTickets, ({ awaitOutcome }) =>
@@ -103,8 +134,8 @@ const onSandbox = Effect.gen(function* () {
     Effect.provide(follow(yield* sandbox.seed({ account: newcomer })), clientOf(newcomer))
   )
 
-  const stranger = { ...account, clientSecret: Redacted.make("not the secret") }
-  yield* report("bad credentials", Effect.provide(follow(yield* sandbox.seed()), clientOf(stranger)))
+  const impostor = { ...account, clientSecret: Redacted.make("not the secret") }
+  yield* report("bad credentials", Effect.provide(follow(yield* sandbox.seed()), clientOf(impostor)))
 }).pipe(
   Effect.provide(
     Sandbox.layerServer.pipe(
@@ -114,10 +145,16 @@ const onSandbox = Effect.gen(function* () {
   )
 )
 
-const onRipio = Schema.decodeUnknownEffect(TicketId)(process.argv[2]).pipe(
-  Effect.mapError(() => ({ _tag: "Usage", message: "npm run demo -- <ticketId>" })),
-  Effect.flatMap(follow),
-  Effect.provide(Ripio.layerConfig.pipe(Layer.provide(FetchHttpClient.layer)))
-)
+const usage = { _tag: "Usage", message: "npm run demo -- <ticketId>, or npm run demo -- raise <customerId>" }
+const [verb, operand] = process.argv.slice(2)
 
-NodeRuntime.runMain(process.env["RIPIO_CLIENT_ID"] === undefined ? onSandbox : report("your ticket", onRipio))
+const onRipio =
+  verb === "raise"
+    ? Effect.flatMap(Schema.decodeUnknownEffect(CustomerId)(operand).pipe(Effect.mapError(() => usage)), raise)
+    : Effect.flatMap(Schema.decodeUnknownEffect(TicketId)(verb).pipe(Effect.mapError(() => usage)), follow)
+
+const client = Ripio.layerConfig.pipe(Layer.provide(FetchHttpClient.layer))
+
+NodeRuntime.runMain(
+  process.env["RIPIO_CLIENT_ID"] === undefined ? onSandbox : report("on Ripio", Effect.provide(onRipio, client))
+)
