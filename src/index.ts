@@ -6,6 +6,7 @@ export * from "./domain/ContentHash.ts"
 export * from "./domain/CreateAmbiguous.ts"
 export * from "./domain/CustomerId.ts"
 export { type Environment } from "./domain/Environment.ts"
+export * from "./domain/InboxUnavailable.ts"
 export * from "./domain/InvalidOption.ts"
 export * from "./domain/IssueKey.ts"
 export * from "./domain/NewTicket.ts"
@@ -71,6 +72,13 @@ export * as RipioHttpLive from "./layers/RipioHttpLive.ts"
  */
 export * as SupportTicketsLive from "./layers/SupportTicketsLive.ts"
 /**
+ * The inbox of webhooks, in memory or on a store that outlives the process, and its handler.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export * as TicketInboxLive from "./layers/TicketInboxLive.ts"
+/**
  * The meeting place of webhooks and of those who wait for a ticket's outcome.
  *
  * @category layers
@@ -101,5 +109,6 @@ export * as TicketWebhooksLive from "./layers/TicketWebhooksLive.ts"
 export * from "./services/AuthService.ts"
 export * from "./services/RipioHttp.ts"
 export * from "./services/SupportTickets.ts"
+export * from "./services/TicketInbox.ts"
 export * from "./services/TicketOutcomes.ts"
 export * from "./services/TicketWebhooks.ts"

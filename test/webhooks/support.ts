@@ -49,3 +49,7 @@ export const jsonDelivery = (json: unknown) => delivery(JSON.stringify(json))
 
 /** Lets fibers and promises that are ready run on, without the time going on. */
 export const settle = Effect.promise(() => new Promise<void>((resolve) => void setImmediate(resolve)))
+
+/** The id of one of many tickets. */
+export const ticketNumber = (number: number) =>
+  TicketId.make(`00000000-0000-4000-8000-${`${number}`.padStart(12, "0")}`)
