@@ -99,13 +99,21 @@ const readAnswer = (
   secrets: ReadonlyArray<Redacted.Redacted>
 ): Effect.Effect<Answer, HttpClientError> => {
   const headers = response.headers
-  return Effect.map(Effect.zip(readBody(response, headers), Clock.currentTimeMillis), ([text, now]) => ({
-    status: response.status,
-    body: text,
-    secrets,
-    requestId: requestIdOf(headers, secrets),
-    retryAfter: retryAfterOf(headers, now)
-  }))
+  const header = headers["retry-after"]
+  return Effect.flatMap(readBody(response, headers), (body) => {
+    const answer = {
+      status: response.status,
+      body,
+      secrets,
+      // Only errors ask for it.
+      get requestId() {
+        return requestIdOf(headers, secrets)
+      }
+    }
+    return header === undefined
+      ? Effect.succeed(answer)
+      : Effect.map(Clock.currentTimeMillis, (now) => Object.assign(answer, { retryAfter: retryAfterOf(header, now) }))
+  })
 }
 
 const readBody = (
@@ -177,10 +185,9 @@ const requestIdOf = (headers: Headers.Headers, secrets: ReadonlyArray<Redacted.R
   return undefined
 }
 
-const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
-  const header = headers["retry-after"]
-  const parsed = header === undefined ? undefined : Headers.parseRetryAfter(header)
-  return parsed !== undefined && Result.isSuccess(parsed) ? Headers.retryAfterDelay(parsed.success, now) : undefined
+const retryAfterOf = (header: string, now: number): Duration.Duration | undefined => {
+  const parsed = Headers.parseRetryAfter(header)
+  return Result.isSuccess(parsed) ? Headers.retryAfterDelay(parsed.success, now) : undefined
 }
 
 const toReason = (error: HttpClientError, secrets: ReadonlyArray<Redacted.Redacted>) => {

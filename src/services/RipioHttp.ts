@@ -98,12 +98,19 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
   const { schedule, timeout } = yield* requestOptions(options)
   const exchange = yield* makeExchange(timeout)
   const retrySchedule = patient(schedule)
+  // The series of an operation cost more to name than to count in.
+  const series = new Map<string, ReturnType<typeof metrics.forOperation>>()
+  const countOf = (operation: string) => {
+    const known = series.get(operation) ?? metrics.forOperation(operation)
+    series.set(operation, known)
+    return known
+  }
 
   const execute = <A>(
     request: HttpClientRequest.HttpClientRequest,
     { decode, operation }: ExecuteOptions<A>
   ): Effect.Effect<A, Failure> => {
-    const count = metrics.forOperation(operation)
+    const count = countOf(operation)
     const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
     const isSafe = request.method === "GET" || request.method === "HEAD"
 
