@@ -15,6 +15,8 @@ const ticketFor = (customerId: Sandbox["Service"]["customer"], ...files: Readonl
   files
 })
 
+let third = 0
+
 for (const [name, client] of sockets) {
   const setUp = Effect.gen(function* () {
     const sandbox = yield* Sandbox
@@ -57,7 +59,7 @@ for (const [name, client] of sockets) {
       )
 
       it.live(
-        `${going} after every byte of the request: sent once, no ticket, and nobody claims to know`,
+        `${going} within the request, byte by byte: sent once, no ticket, and nobody claims to know`,
         () =>
           Effect.gen(function* () {
             const { sandbox, state, stored, tickets } = yield* setUp
@@ -65,15 +67,17 @@ for (const [name, client] of sockets) {
             yield* tickets.create(ticket)
             const { requestLength } = state
             assert.isAbove(requestLength, 700)
-            for (let request = 0; request < requestLength; request++) {
+            let creates = 1
+            // Each way of each client takes a third of the bytes, and all of them together take each more than once.
+            for (let request = third++ % 3; request < requestLength; request += 3) {
               state.plan = { request, going }
               yield* assertAmbiguous(yield* Effect.flip(tickets.create(ticket)), ticket)
-              assert.deepStrictEqual([request, yield* stored, state.creates], [request, 1, request + 2])
-              assert.isAtMost(yield* sandbox.count("create"), request + 2)
+              assert.deepStrictEqual([request, yield* stored, state.creates], [request, 1, ++creates])
+              assert.isAtMost(yield* sandbox.count("create"), creates)
             }
             state.plan = undefined
             yield* tickets.create(ticket)
-            assert.deepStrictEqual([yield* stored, state.creates], [2, requestLength + 2])
+            assert.deepStrictEqual([yield* stored, state.creates], [2, creates + 1])
           }).pipe(Effect.provide(layerSandboxOnPort), Effect.scoped),
         30_000
       )

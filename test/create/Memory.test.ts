@@ -16,7 +16,7 @@ const size = 50 * megabyte
 const child = fileURLToPath(new URL("memory.child.ts", import.meta.url))
 
 const decodeUsage = Schema.decodeUnknownSync(
-  Schema.fromJsonString(Schema.Struct({ growth: Schema.Number, external: Schema.Number }))
+  Schema.fromJsonString(Schema.Struct({ rss: Schema.Number, external: Schema.Number }))
 )
 
 const run = (...args: ReadonlyArray<string>) =>
@@ -87,16 +87,16 @@ describe("a file of 50 MB on disk", () => {
       () =>
         Effect.gen(function* () {
           const usage = yield* usageOf(transport)
-          assert.isBelow(usage.growth, 2 * size)
+          assert.isBelow(usage.rss, 2 * size)
           assert.isBelow(usage.external, 2 * size)
         }),
-      30_000
+      60_000
     )
   }
 
   it.live(
     "is never held by undici, nor by what is above it",
-    () => Effect.map(usageOf("undici", "--expose-gc"), ({ external }) => assert.isBelow(external, size / 5)),
-    30_000
+    () => Effect.map(usageOf("undici", "--expose-gc"), ({ external }) => assert.isBelow(external, size / 2)),
+    60_000
   )
 })

@@ -170,7 +170,7 @@ for (const [name, layer] of transports) {
           formOf(...fields, ["priority", "high"]),
           formOf(...fields, ["attachment", file]),
           formOf(...fields, ["files", "no file"]),
-          formOf(...fields, ["files", new File(["x"], "")])
+          ...["", ".", "..", "folder/", "a/.."].map((name) => formOf(...fields, ["files", new File(["x"], name)]))
         ]
         for (const [index, form] of wrong.entries()) {
           const { body, status } = yield* send(post(bearer, form))

@@ -17,6 +17,9 @@ const names = ["customerId", "summary", "description"] as const
 
 const decodeCustomerId = Schema.decodeUnknownResult(CustomerId)
 
+// Django takes the last part of a name, and passes over a file without a word if that is none.
+const isNameless = (name: string) => /(?:^|[/\\])\.{0,2}$/u.test(name)
+
 /** The content of a ticket, or what is not valid. What is not documented is refused too: it is a client's mistake. */
 const contentOf = ({ files, texts }: Form): Result.Result<Content, string> => {
   for (const [name] of texts) {
@@ -30,7 +33,7 @@ const contentOf = ({ files, texts }: Form): Result.Result<Content, string> => {
   }
   for (const [name, file] of files) {
     if (name !== "files") return Result.fail(`${name}: is no file field of a support ticket.`)
-    if (file.name === "") return Result.fail("files: A file has no name.")
+    if (isNameless(file.name)) return Result.fail("files: A file has no name.")
   }
   const { customerId, description = "", summary = "" } = Object.fromEntries(texts)
   const customer = decodeCustomerId(customerId)
