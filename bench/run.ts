@@ -5,6 +5,7 @@ import { prepare, versionOf } from "./project.ts"
 
 const parts = {
   call: "Per call, on a stub of the network",
+  loopback: "Over a socket",
   waiting: "Waiting"
 }
 

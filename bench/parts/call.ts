@@ -4,7 +4,7 @@ import { between, type Cost, median, type Options, rounds, table, worker } from 
 
 const floor = "fetch"
 const ours = "ours"
-const onEffect = ["generated", "http-api", "naive", ours]
+const onEffect = ["http-client", "generated", "http-api", "naive", ours]
 const everybody = [floor, "fetch-zod", "openapi-fetch", "hey-api", ...onEffect]
 
 const calls = 1500

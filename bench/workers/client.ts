@@ -3,16 +3,14 @@ import { type Open, stub } from "../client.ts"
 import type { Cost, Role } from "../harness.ts"
 import { role, serve } from "./serve.ts"
 
-const { client, isCompiled, ...setting } = role() as Role
+const { baseUrl, client, isCompiled, isTraced = false, transport = "fetch" } = role() as Role
 if (isCompiled) await import("effect/schema/SchemaJITCompiler/enable")
 const { open } = (await import(`../clients/${client}.ts`)) as { readonly open: Open }
-const session = await open({
-  baseUrl: "http://stub.test",
-  fetch: stub,
-  transport: "fetch",
-  isTraced: false,
-  ...setting
-})
+const session = await open(
+  baseUrl === undefined
+    ? { baseUrl: "http://stub.test", fetch: stub, isTraced, transport }
+    : { baseUrl, fetch, isTraced, transport }
+)
 
 serve(async ({ calls, id, inFlight }): Promise<Cost> => {
   const each = Math.ceil(calls / inFlight)

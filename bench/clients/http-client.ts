@@ -1,0 +1,28 @@
+// The floor on Effect's HttpClient: a request built once, no span, no check, nothing told apart.
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Layer from "effect/Layer"
+import { known, token, unknown } from "../client.ts"
+import { onEffect } from "./onEffect.ts"
+
+export const open = onEffect(
+  (baseUrl) =>
+    HttpClient.HttpClient.useSync((http) => {
+      const requestOf = (id: string) =>
+        HttpClientRequest.get(`${baseUrl}/api/v1/supportTickets/${id}/`, { acceptJson: true }).pipe(
+          HttpClientRequest.bearerToken(token)
+        )
+      const requests = new Map([known, unknown].map((id) => [id, requestOf(id)]))
+      return (id: string) =>
+        http.execute(requests.get(id)!).pipe(
+          Effect.flatMap((response) => response.text),
+          Effect.map((text) => {
+            const body = JSON.parse(text)
+            return body.issueKey ?? (body.code === 40017 ? "no such ticket" : `${body.code}`)
+          }),
+          Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
+        )
+    }),
+  () => Layer.empty
+)
