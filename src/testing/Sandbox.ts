@@ -2,12 +2,13 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { HttpClient } from "effect/http/HttpClient"
 import * as HttpServer from "effect/http/HttpServer"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import type { CustomerId } from "../domain/CustomerId.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 import type { RequestOptions } from "../domain/RetryPolicy.ts"
@@ -20,12 +21,15 @@ import type { Fault } from "./Fault.ts"
 import { Accounts } from "./internal/Accounts.ts"
 import { Faults } from "./internal/Faults.ts"
 import * as Server from "./internal/Server.ts"
-import { Tickets } from "./internal/Tickets.ts"
+import { type Ticket, Tickets, whenEnded } from "./internal/Tickets.ts"
 import * as Transport from "./internal/Transport.ts"
+import { Webhooks } from "./internal/Webhooks.ts"
 import type { ReceivedRequest, Route } from "./ReceivedRequest.ts"
 import type { SandboxAccount } from "./SandboxAccount.ts"
 import type { OutcomeOptions, SandboxOptions, SeedOptions } from "./SandboxOptions.ts"
+import type { SandboxDelivery, SandboxWebhookOptions, WebhookTarget } from "./SandboxWebhooks.ts"
 import type { SandboxTicket } from "./SandboxTicket.ts"
+import type { WebhookContent } from "./SignWebhook.ts"
 
 /**
  * A Ripio in memory: the token endpoint, Create and Retrieve Support Ticket, strict where the real ones are, with tickets
@@ -107,6 +111,17 @@ export class Sandbox extends Context.Service<
     readonly tickets: Effect.Effect<ReadonlyArray<SandboxTicket>>
     /** Ends a ticket now. An outcome does not change: to end it twice in two ways dies. */
     readonly settle: (ticketId: TicketId, outcome: "Created" | "Failed") => Effect.Effect<void>
+    /** What webhooks are signed with, unless their subscription has a secret of its own. */
+    readonly webhookSecret: Redacted.Redacted
+    /**
+     * Sends the webhooks of tickets that end from now on to a URL or to a handler: on time, or late, twice, in another
+     * order and beside forgeries, as the options say. With several subscriptions, each is sent its own.
+     */
+    readonly subscribe: (target: WebhookTarget, options?: SandboxWebhookOptions) => Effect.Effect<void>
+    /** Sends a webhook of anything now, such as an event of another family, to the subscriptions of an account. */
+    readonly emit: (content: WebhookContent, account?: SandboxAccount) => Effect.Effect<void>
+    /** The webhooks that were sent, in order. */
+    readonly deliveries: Effect.Effect<ReadonlyArray<SandboxDelivery>>
     /** Switches support tickets on or off for an account, by default the sandbox's own. While off, the API says 20061. */
     readonly setEnabled: (enabled: boolean, account?: SandboxAccount) => Effect.Effect<void>
     /** Makes every token of an account, by default the sandbox's own, useless. New ones can be had. */
@@ -136,7 +151,14 @@ export class Sandbox extends Context.Service<
 >()("effect-ripio-tickets/testing/Sandbox") {
   /** A new sandbox, at each call. Layers that are to share one are provided with one and the same layer. */
   static readonly layer = (options?: SandboxOptions): Layer.Layer<Sandbox> =>
-    Layer.sync(Sandbox, () => make(options ?? {}))
+    Layer.effect(
+      Sandbox,
+      Effect.gen(function* () {
+        const scope = yield* Effect.scope
+        const run = Effect.runForkWith(yield* Effect.context())
+        return make(options ?? {}, (effect) => void Fiber.runIn(run(effect), scope))
+      })
+    )
 
   /**
    * An `HttpClient` that the sandbox answers in process and in the fiber that asks, whatever the host of the URL.
@@ -172,9 +194,15 @@ export class Sandbox extends Context.Service<
   )
 }
 
-const make = (options: SandboxOptions): Sandbox["Service"] => {
+const make = (options: SandboxOptions, fork: (effect: Effect.Effect<unknown>) => void): Sandbox["Service"] => {
   const accounts = new Accounts()
   const tickets = new Tickets()
+  const webhooks = new Webhooks(fork)
+  const webhookSecret = Redacted.make("the webhook secret of the sandbox")
+  const announce = (ticket: Ticket) => fork(whenEnded(ticket, (outcome) => webhooks.emit(ticket.clientId, outcome)))
+  tickets.onEnding = (ticket) => {
+    if (webhooks.isSubscribed(ticket.clientId)) announce(ticket)
+  }
   const faults = new Faults()
   const account = accounts.add()
   const customer = accounts.addCustomer(account)
@@ -206,6 +234,16 @@ const make = (options: SandboxOptions): Sandbox["Service"] => {
       }),
     tickets: Effect.map(Clock.currentTimeMillis, (now) => tickets.created(now)),
     settle: (ticketId, outcome) => Effect.map(Clock.currentTimeMillis, (now) => tickets.settle(ticketId, outcome, now)),
+    webhookSecret,
+    subscribe: (target, subscription = {}) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const { clientId } = accounts.get(subscription.account ?? account).account
+        // Those that are already to be announced go to every subscription that there is by then.
+        if (!webhooks.isSubscribed(clientId)) for (const ticket of tickets.endingAfter(clientId, now)) announce(ticket)
+        webhooks.subscribe({ secret: webhookSecret, ...subscription, target, clientId })
+      }),
+    emit: (content, of = account) => Effect.suspend(() => webhooks.emit(accounts.get(of).account.clientId, content)),
+    deliveries: Effect.sync(() => webhooks.sent),
     setEnabled: (enabled, of = account) =>
       Effect.sync(() => {
         accounts.get(of).enabled = enabled

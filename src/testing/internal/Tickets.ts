@@ -1,6 +1,9 @@
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import type { CustomerId } from "../../domain/CustomerId.ts"
 import { IssueKey } from "../../domain/IssueKey.ts"
+import type { TicketOutcome } from "../../domain/SupportTicket.ts"
 import { TicketId } from "../../domain/TicketId.ts"
 import type { OutcomeOptions } from "../SandboxOptions.ts"
 import type { SandboxFile, SandboxTicket } from "../SandboxTicket.ts"
@@ -15,7 +18,7 @@ export interface Content {
   readonly files: ReadonlyArray<SandboxFile>
 }
 
-interface Ticket {
+export interface Ticket {
   readonly ticketId: TicketId
   readonly clientId: string
   readonly issueKey: IssueKey
@@ -40,6 +43,16 @@ export const toWire = (ticket: Ticket, now: number) => {
   }
 }
 
+/** Waits for a ticket's end, and tells it unless the ticket has ended in another way meanwhile. */
+export const whenEnded = (ticket: Ticket, tell: (outcome: TicketOutcome) => Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { end, issueKey, ticketId } = ticket
+    if (end === undefined) return
+    yield* Effect.sleep(Math.max(0, end.at - (yield* Clock.currentTimeMillis)))
+    if (ticket.end !== end) return
+    yield* tell(end.outcome === "Created" ? { _tag: "Created", ticketId, issueKey } : { _tag: "Failed", ticketId })
+  })
+
 /** The tickets of one sandbox. */
 export class Tickets {
   readonly #tickets = new Map<TicketId, Ticket>()
@@ -47,6 +60,9 @@ export class Tickets {
 
   /** How tickets end that come by a request. */
   ending: OutcomeOptions = {}
+
+  /** Is told of each ticket when it is known how and when it ends. */
+  onEnding: (ticket: Ticket) => void = () => {}
 
   /** A ticket that is not kept yet. */
   make(
@@ -73,11 +89,19 @@ export class Tickets {
   add(ticket: Ticket): void {
     if (this.#tickets.has(ticket.ticketId)) throw new Error(`Sandbox: there is a ticket ${ticket.ticketId} already`)
     this.#tickets.set(ticket.ticketId, ticket)
+    this.onEnding(ticket)
   }
 
   find(ticketId: TicketId, clientId: string): Ticket | undefined {
     const ticket = this.#tickets.get(ticketId)
     return ticket?.clientId === clientId ? ticket : undefined
+  }
+
+  /** Those of an account that are going to end. */
+  endingAfter(clientId: string, now: number): ReadonlyArray<Ticket> {
+    return [...this.#tickets.values()].filter(
+      (ticket) => ticket.clientId === clientId && ticket.end !== undefined && ticket.end.at > now
+    )
   }
 
   /** Those that came by a request. */
@@ -96,6 +120,8 @@ export class Tickets {
     if (hasEnded(ticket, now) && ticket.end?.outcome !== outcome) {
       throw new Error(`Sandbox: ticket ${ticketId} has ended as ${ticket.end?.outcome}, and an outcome does not change`)
     }
+    if (hasEnded(ticket, now)) return
     ticket.end = { outcome, at: now }
+    this.onEnding(ticket)
   }
 }
