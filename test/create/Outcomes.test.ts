@@ -158,6 +158,16 @@ describe("what a create comes to", () => {
     )
   )
 
+  it.live("a token that is refused twice: two sent, and no third", () =>
+    inProcess((sandbox, tickets) =>
+      Effect.gen(function* () {
+        yield* sandbox.inject(Fault.unauthenticated(), { on: "create", times: "forever" })
+        assert.propertyVal(yield* Effect.flip(tickets.create(ticketFor(sandbox.customer))), "_tag", "Unauthenticated")
+        assert.deepStrictEqual([yield* sandbox.count("create"), yield* sandbox.tickets], [2, []])
+      })
+    )
+  )
+
   it.live("no token, no ticket: whatever happens to the token, nothing is sent", () =>
     inProcess((sandbox, tickets) =>
       Effect.gen(function* () {

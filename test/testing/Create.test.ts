@@ -88,7 +88,9 @@ for (const [name, layer] of transports) {
       Effect.gen(function* () {
         const bearer = yield* token(sandbox.account)
         const encoded = new Response(ticketOf(sandbox.customer, new File([everyByte], "f")))
-        const bytes = new Uint8Array(yield* Effect.promise(() => encoded.arrayBuffer()))
+        const form = yield* Effect.promise(() => encoded.arrayBuffer())
+        // What comes after the last boundary is none of it.
+        const bytes = new Uint8Array([...new Uint8Array(form), ...new TextEncoder().encode("an: epilogue\r\n\r\n")])
         for (const size of [1, 7, 64]) {
           const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
             bytes.slice(index * size, (index + 1) * size)
