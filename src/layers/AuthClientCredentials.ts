@@ -111,6 +111,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     )
 
   let current: Grant | undefined
+  let renewals = 0
 
   const isGood = (grant: Grant) => Effect.map(Clock.currentTimeMillis, (now) => now < grant.expiresAt)
 
@@ -131,7 +132,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
   })
 
   const lookup = Effect.fnUntraced(function* (_: typeof operation) {
-    const grant = yield* renew
+    renewals++
+    const grant = yield* Effect.ensuring(
+      renew,
+      Effect.sync(() => {
+        renewals--
+      })
+    )
     const now = yield* Clock.currentTimeMillis
     const fresh = grant.renewAt - now
     const servesFor = fresh > 0 ? fresh : Math.min(grant.expiresAt - now, renewalPause)
@@ -150,8 +157,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
     ),
     invalidate: (stale) =>
       Effect.suspend(() => {
-        if (current !== undefined && Equal.equals(current.token, stale)) current = undefined
-        return Effect.asVoid(Cache.invalidateWhen(cache, operation, ({ grant }) => Equal.equals(grant.token, stale)))
+        if (current === undefined || !Equal.equals(current.token, stale)) return Effect.void
+        current = undefined
+        // A renewal under way does not fall back on it any more: it brings another.
+        return renewals > 0 ? Effect.void : Cache.invalidate(cache, operation)
       })
   })
 })
