@@ -1,5 +1,4 @@
 // What the candidates on Effect have in common: the transport, the tracer, and one fiber for each session.
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type { HttpClient } from "effect/http/HttpClient"
@@ -20,7 +19,7 @@ export const onEffect =
   async ({ baseUrl, fetch, isTraced, transport }) => {
     const http =
       transport === "undici"
-        ? NodeHttpClient.layerUndici
+        ? (await import("@effect/platform-node/NodeHttpClient")).layerUndici
         : FetchHttpClient.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.Fetch, fetch)))
     const layer = layerOf(baseUrl).pipe(Layer.provideMerge(http))
     const runtime = ManagedRuntime.make(isTraced ? Layer.provideMerge(layer, tracer) : layer)
