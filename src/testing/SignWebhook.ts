@@ -81,10 +81,10 @@ const hmac = async (secret: Redacted.Redacted, body: Uint8Array<ArrayBuffer>) =>
  * ```ts
  * import * as Effect from "effect/Effect"
  * import * as Redacted from "effect/Redacted"
- * import { SupportTicket } from "effect-ripio-tickets"
+ * import { SupportTicket, TicketId } from "effect-ripio-tickets"
  * import { signWebhook } from "effect-ripio-tickets/testing"
  *
- * const ticketId = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
+ * const ticketId = TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
  *
  * const send = Effect.fnUntraced(function* (handler: (request: Request) => Promise<Response>) {
  *   const failed = SupportTicket.cases.Failed.make({ ticketId })
