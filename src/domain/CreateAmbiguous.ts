@@ -22,7 +22,7 @@ export class CreateAmbiguous extends Schema.TaggedError<CreateAmbiguous>("effect
      * same ticket, without showing what is in it. See `contentHashOf`.
      */
     contentHash: Schema.String,
-    /** When the sending began. */
+    /** When the first sending began: a ticket that exists was raised between then and this error. */
     sentAt: Schema.DateTimeUtc,
     /** Why the answer was not seen. */
     reason: RipioHttpErrorReason,

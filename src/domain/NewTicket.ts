@@ -7,10 +7,11 @@ const Text = Schema.String.check(
   Schema.makeFilter((text: string) => text.isWellFormed(), { expected: "text without lone surrogates" })
 )
 
-// Django, which the API runs on, passes over a file without a name.
+// Servers pass over a file without a name, silently: Django takes what follows the last slash or backslash for the name.
+// And a form has no way to write a backslash, or a control character but a line break, that all of them read alike.
 const NamedFile = Schema.File.check(
-  Schema.makeFilter((file: File) => file.name !== "" && file.name.isWellFormed(), {
-    expected: "a file that has a name"
+  Schema.makeFilter(({ name }: File) => name.isWellFormed() && !/\\|(?![\r\n])\p{Cc}|(?:^|\/)\.{0,2}$/u.test(name), {
+    expected: "a file with a name, without backslashes, control characters or a slash at its end"
   })
 )
 
@@ -20,7 +21,7 @@ const NamedFile = Schema.File.check(
  * The customer must exist and have an email address on file, as that is where the support team answers. The API documents
  * no limits of length, size or type, so none are checked here: what it refuses comes back as `TicketRejected`.
  *
- * Files are web-standard `File`s. Above 8 MiB in all they are read while they are sent, and never held whole. On Node,
+ * Files are web-standard `File`s. Above 8 MiB in all they are read while they are sent. On Node,
  * `openAsBlob` of `node:fs` makes a `Blob`, and so a `File`, of a file on disk without reading it.
  *
  * **Example** (A ticket with an attachment)

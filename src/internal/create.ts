@@ -92,7 +92,8 @@ const mayHaveCreated = (error: RipioHttpError): boolean => {
     case "RateLimited":
       return reason.status !== 429
     case "UnexpectedResponse":
-      return reason.status < 300
+      // 303 is how a server answers what it has taken, with where to look next.
+      return reason.status < 300 || reason.status === 303
     case "InvalidRequest":
       return false
   }

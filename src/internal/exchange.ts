@@ -194,7 +194,9 @@ const toReason = (error: HttpClientError, secrets: ReadonlyArray<Redacted.Redact
   const causes = causesOf(error.reason.cause)
   const said = causes.map(messageOf).filter((message) => message !== "")
   const description = excerpt(scrub(said.length === 0 ? error.message : said.join(": "), secrets))
-  if (error.reason._tag === "InvalidUrlError") return new InvalidRequest({ issue: description })
+  // Without a cause, it is the client that cannot encode the request; with one, it may be a stream that broke under way.
+  const isHeldBack = error.reason._tag === "EncodeError" && error.reason.cause === undefined
+  if (isHeldBack || error.reason._tag === "InvalidUrlError") return new InvalidRequest({ issue: description })
   const code = causes.map(codeOf).find((code) => code !== undefined)
   const mayHaveBeenSent = error.response !== undefined || !causes.some(isBeforeConnection)
   return new TransportFailed({

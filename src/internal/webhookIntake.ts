@@ -60,7 +60,9 @@ export const makeIntake = Effect.fnUntraced(function* <E, R>(
           reason._tag === "MalformedEvent" ? Effect.logError(message) : Effect.logWarning(message),
           statusOf(reason)
         )
-      )
+      ),
+      // A runtime without WebCrypto cannot say whether it is true, and that is not the sender's fault.
+      Effect.catchCause((cause) => Effect.as(Effect.logError("A webhook could not be verified", cause), notTaken))
     )
 })
 

@@ -39,7 +39,6 @@ const names = [
   "line\nbreaks\rand\r\nboth.txt",
   "50% off.txt",
   "folder/sub/../name.txt",
-  "C:\\Users\\me\\photo.jpg",
   " .hidden ",
   "x".repeat(300)
 ]

@@ -95,6 +95,7 @@ describe("what a create comes to", () => {
     ["404 of a wrong base URL", Fault.status(404), 1, 0, "RipioHttpError UnexpectedResponse"],
     ["413 of a proxy", Fault.status(413), 1, 0, "RipioHttpError UnexpectedResponse"],
     ["a redirect", Fault.status(308), 1, 0, "RipioHttpError UnexpectedResponse"],
+    ["a 303, stored", Fault.afterStoring(Fault.status(303)), 1, 1, "CreateAmbiguous UnexpectedResponse"],
     [
       "an error of the API that nobody knows",
       Fault.status(409, { body: { code: 20099, type: "Odd", detail: {}, status: 409 } }),
@@ -220,6 +221,9 @@ describe("what a create comes to", () => {
           ["description", "\ude00"],
           ["files", [new File(["x"], "")]],
           ["files", [new File(["x"], "half a smile \ud83d.txt"), new File(["x"], "")]],
+          ...["a\\b.txt", "trail\\", "nul\0.txt", "del\x7f.txt", "folder/", ".", "folder/.."].map(
+            (name) => ["files", [new File(["x"], name)]] as const
+          ),
           ["files", [new Blob(["x"])]],
           ["files", ["receipt.txt"]]
         ]
