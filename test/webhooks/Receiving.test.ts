@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as WebCrypto from "effect/crypto/WebCrypto"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -311,6 +312,17 @@ describe("the web handler alone", () => {
       assert.strictEqual((yield* streaming(endless)).status, 413)
       assert.isTrue(cancelled)
       assert.isAtMost(pulled, 7)
+    })
+  )
+
+  it.effect("answers 503 where nothing can be verified for want of WebCrypto", () =>
+    Effect.gen(function* () {
+      const handler = yield* Effect.provide(
+        make(() => Effect.void),
+        Layer.merge(Logger.layer([]), Layer.succeed(WebCrypto.WebCrypto, {} as Crypto))
+      )
+      const response = yield* Effect.promise(() => handler(post(jsonDelivery(createdJson))))
+      assert.strictEqual(response.status, 503)
     })
   )
 

@@ -1,0 +1,72 @@
+import type * as Effect from "effect/Effect"
+import type { HttpRouter } from "effect/http/HttpRouter"
+import type * as Layer from "effect/Layer"
+import type * as Config from "effect/Config"
+import type * as Redacted from "effect/Redacted"
+import {
+  type InboxUnavailable,
+  type InvalidOption,
+  type OutcomeContradiction,
+  type TicketEvent,
+  TicketInbox,
+  type TicketOutcome,
+  type TicketOutcomes,
+  TicketWebhookHandler,
+  TicketWebhookRoute,
+  type TicketWebhooks,
+  TicketWebhooksLive,
+  type WebhookRejected
+} from "effect-ripio-tickets"
+import { describe, expect, test } from "tstyche"
+
+declare const secret: Redacted.Redacted
+declare const headers: Headers
+declare const webhooks: TicketWebhooks["Service"]
+declare const outcomes: TicketOutcomes["Service"]
+declare const event: TicketEvent
+declare const outcome: TicketOutcome
+
+describe("webhooks", () => {
+  test("verify takes bytes and headers, and needs nothing more", () => {
+    const verified = webhooks.verify({ body: new Uint8Array(), headers })
+    expect(verified).type.toBe<Effect.Effect<TicketEvent, WebhookRejected>>()
+    expect(webhooks.verify).type.toBeCallableWith({ body: new Uint8Array(), headers: { "x-wh-signature-256": "x" } })
+    // What a parser has left of a body is no body.
+    expect(webhooks.verify).type.not.toBeCallableWith({ body: "{}", headers })
+    expect(webhooks.verify).type.not.toBeCallableWith({ body: { eventType: "x" }, headers })
+  })
+
+  test("an error's reason says which it is", () => {
+    expect<WebhookRejected["reason"]["_tag"]>().type.toBe<
+      | "MissingSignature"
+      | "MalformedSignature"
+      | "SignatureMismatch"
+      | "OutsideWindow"
+      | "MalformedEvent"
+      | "BodyTooLarge"
+    >()
+    expect<WebhookRejected["suspect"]>().type.toBe<"body" | "header" | "secret" | "clock">()
+  })
+
+  test("the layers need nothing from their user, and there is at least one secret", () => {
+    expect(TicketWebhooksLive.layer({ secrets: [secret] })).type.toBe<Layer.Layer<TicketWebhooks, InvalidOption>>()
+    expect(TicketWebhooksLive.layerConfig).type.toBe<Layer.Layer<TicketWebhooks, Config.ConfigError | InvalidOption>>()
+    expect(TicketWebhooksLive.layer).type.not.toBeCallableWith({ secrets: [] })
+    expect(TicketWebhooksLive.layer).type.not.toBeCallableWith({ secrets: ["plain"] })
+  })
+
+  test("the route and the handler ask for what taking an event needs", () => {
+    expect(TicketWebhookRoute.layer("/webhooks/ripio", TicketInbox.offer)).type.toBe<
+      Layer.Layer<never, InvalidOption, HttpRouter | TicketWebhooks | TicketInbox>
+    >()
+    expect(TicketWebhookHandler.make(TicketInbox.offer)).type.toBe<
+      Effect.Effect<(request: Request) => Promise<Response>, InvalidOption, TicketWebhooks | TicketInbox>
+    >()
+    expect(TicketInbox.offer(event)).type.toBe<Effect.Effect<void, InboxUnavailable, TicketInbox>>()
+  })
+
+  test("a contradiction is in the types", () => {
+    expect(outcomes.publish(event)).type.toBe<Effect.Effect<void, OutcomeContradiction>>()
+    expect(outcomes.settle(outcome)).type.toBe<Effect.Effect<void, OutcomeContradiction>>()
+  })
+})
