@@ -78,8 +78,8 @@ export interface TicketOutcomesOptions {
   readonly schedule?: Schedule.Schedule<Duration.Duration, SupportTicket | RipioHttpError>
 }
 
-// As the default of polling that relies on nothing else, but in less of a hurry. A function, so that whoever has no use
-// for it does not bundle it.
+// As the default of polling that relies on nothing else, but in less of a hurry. Like the constructor it is a function:
+// what is called when the module loads, a bundler cannot leave out of a client that has no webhooks.
 const safetyNet = () => makePollingSchedule({ first: Duration.seconds(15), factor: 2, max: Duration.minutes(2) })
 
 const invalid = (option: string, issue: string) => Effect.fail(new InvalidOption({ option, issue }))
@@ -90,84 +90,85 @@ const invalid = (option: string, issue: string) => Effect.fail(new InvalidOption
  * @category constructors
  * @since 0.1.0
  */
-export const makeTicketOutcomes = Effect.fnUntraced(function* ({
+export const makeTicketOutcomes = ({
   capacity = 10_000,
   quietAfter = Duration.hours(1),
   schedule: slow = safetyNet()
-}: TicketOutcomesOptions = {}) {
-  if (!Number.isInteger(capacity) || capacity < 1)
-    return yield* invalid("capacity", "expected a whole number above zero")
-  const quiet = Option.filter(Duration.fromInput(quietAfter), (duration) => !Duration.isNegative(duration))
-  if (Option.isNone(quiet)) return yield* invalid("quietAfter", "expected a duration that is not negative")
-  const quietMillis = Duration.toMillis(quiet.value)
+}: TicketOutcomesOptions = {}): Effect.Effect<TicketOutcomes["Service"], InvalidOption> =>
+  Effect.gen(function* () {
+    if (!Number.isInteger(capacity) || capacity < 1)
+      return yield* invalid("capacity", "expected a whole number above zero")
+    const quiet = Option.filter(Duration.fromInput(quietAfter), (duration) => !Duration.isNegative(duration))
+    if (Option.isNone(quiet)) return yield* invalid("quietAfter", "expected a duration that is not negative")
+    const quietMillis = Duration.toMillis(quiet.value)
 
-  const outcomes = new Map<TicketId, TicketOutcome>()
-  const waiters = new Map<TicketId, Set<(outcome: Effect.Effect<TicketOutcome>) => void>>()
-  let arrivingUntil = -Infinity
+    const outcomes = new Map<TicketId, TicketOutcome>()
+    const waiters = new Map<TicketId, Set<(outcome: Effect.Effect<TicketOutcome>) => void>>()
+    let arrivingUntil = -Infinity
 
-  const remember = (outcome: TicketOutcome) => {
-    outcomes.set(outcome.ticketId, outcome)
-    if (outcomes.size <= capacity) return
-    // A map yields what was put into it first.
-    for (const oldest of outcomes.keys()) {
-      outcomes.delete(oldest)
-      return
-    }
-  }
-
-  const settle = (told: TicketOutcome): Effect.Effect<void, OutcomeContradiction> =>
-    Effect.suspend(() => {
-      const known = outcomes.get(told.ticketId)
-      if (known === undefined) {
-        remember(told)
-        const waiting = waiters.get(told.ticketId) ?? []
-        waiters.delete(told.ticketId)
-        for (const resume of waiting) resume(Effect.succeed(told))
-        return Effect.void
+    const remember = (outcome: TicketOutcome) => {
+      outcomes.set(outcome.ticketId, outcome)
+      if (outcomes.size <= capacity) return
+      // A map yields what was put into it first.
+      for (const oldest of outcomes.keys()) {
+        outcomes.delete(oldest)
+        return
       }
-      if (isSame(known, told)) return Effect.void
-      const error = stackless(() => new OutcomeContradiction({ known, told }))
-      return Metric.update(contradictions, 1).pipe(
-        Effect.andThen(Effect.logError(error.message)),
-        Effect.andThen(Effect.fail(error))
+    }
+
+    const settle = (told: TicketOutcome): Effect.Effect<void, OutcomeContradiction> =>
+      Effect.suspend(() => {
+        const known = outcomes.get(told.ticketId)
+        if (known === undefined) {
+          remember(told)
+          const waiting = waiters.get(told.ticketId) ?? []
+          waiters.delete(told.ticketId)
+          for (const resume of waiting) resume(Effect.succeed(told))
+          return Effect.void
+        }
+        if (isSame(known, told)) return Effect.void
+        const error = stackless(() => new OutcomeContradiction({ known, told }))
+        return Metric.update(contradictions, 1).pipe(
+          Effect.andThen(Effect.logError(error.message)),
+          Effect.andThen(Effect.fail(error))
+        )
+      })
+
+    return TicketOutcomes.of({
+      settle,
+      publish: (event) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          arrivingUntil = now + quietMillis
+          const outcome = outcomeOfEvent(event)
+          return outcome === undefined ? Effect.void : settle(outcome)
+        }),
+      known: (id) => Effect.sync(() => Option.fromUndefinedOr(outcomes.get(id))),
+      await: (id) =>
+        Effect.callback((resume) => {
+          const known = outcomes.get(id)
+          if (known !== undefined) return resume(Effect.succeed(known))
+          const waiting = waiters.get(id) ?? new Set()
+          waiters.set(id, waiting.add(resume))
+          return Effect.sync(() => {
+            waiting.delete(resume)
+            if (waiting.size === 0 && waiters.get(id) === waiting) waiters.delete(id)
+          })
+        }),
+      waiting: Effect.sync(() => {
+        let count = 0
+        for (const waiting of waiters.values()) count += waiting.size
+        return count
+      }),
+      schedule: Schedule.fromStep(
+        Effect.gen(function* () {
+          const stepFast = yield* Schedule.toStep(pollingSchedule)
+          const stepSlow = yield* Schedule.toStep(slow)
+          return (now: number, input: SupportTicket | RipioHttpError) =>
+            now < arrivingUntil ? stepSlow(now, input) : stepFast(now, input)
+        })
       )
     })
-
-  return TicketOutcomes.of({
-    settle,
-    publish: (event) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        arrivingUntil = now + quietMillis
-        const outcome = outcomeOfEvent(event)
-        return outcome === undefined ? Effect.void : settle(outcome)
-      }),
-    known: (id) => Effect.sync(() => Option.fromUndefinedOr(outcomes.get(id))),
-    await: (id) =>
-      Effect.callback((resume) => {
-        const known = outcomes.get(id)
-        if (known !== undefined) return resume(Effect.succeed(known))
-        const waiting = waiters.get(id) ?? new Set()
-        waiters.set(id, waiting.add(resume))
-        return Effect.sync(() => {
-          waiting.delete(resume)
-          if (waiting.size === 0 && waiters.get(id) === waiting) waiters.delete(id)
-        })
-      }),
-    waiting: Effect.sync(() => {
-      let count = 0
-      for (const waiting of waiters.values()) count += waiting.size
-      return count
-    }),
-    schedule: Schedule.fromStep(
-      Effect.gen(function* () {
-        const stepFast = yield* Schedule.toStep(pollingSchedule)
-        const stepSlow = yield* Schedule.toStep(slow)
-        return (now: number, input: SupportTicket | RipioHttpError) =>
-          now < arrivingUntil ? stepSlow(now, input) : stepFast(now, input)
-      })
-    )
   })
-})
 
 const isSame = (one: TicketOutcome, other: TicketOutcome): boolean =>
   one._tag === "Created" ? other._tag === "Created" && one.issueKey === other.issueKey : one._tag === other._tag
