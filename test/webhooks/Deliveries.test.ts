@@ -18,7 +18,7 @@ import {
   TicketWebhookHandler,
   TicketWebhooksLive
 } from "../../src/index.ts"
-import { Sandbox, type SandboxWebhookOptions } from "../../src/testing/index.ts"
+import { Fault, Sandbox, type SandboxWebhookOptions } from "../../src/testing/index.ts"
 import { nodeSignature, otherJson, settle } from "./support.ts"
 
 const sent = (sandbox: Sandbox["Service"], count: number) =>
@@ -98,6 +98,25 @@ describe("the sandbox's webhooks", () => {
       const [outcome, at] = yield* Fiber.join(fiber)
       assert.deepStrictEqual([outcome._tag, at], ["Created", 5000])
       assert.strictEqual(yield* sandbox.count("retrieve"), polls)
+    }).pipe(Effect.provide(Sandbox.layerRipio().pipe(Layer.provideMerge(TicketOutcomesLive.layer()))))
+  )
+
+  it.effect("may overtake the answer of create, and are not lost", () =>
+    Effect.gen(function* () {
+      const { sandbox } = yield* receiving()
+      yield* sandbox.onCreate({ outcome: "Failed", after: "1 second" })
+      yield* sandbox.inject(Fault.latency("5 seconds"), { on: "create" })
+      const tickets = yield* SupportTickets
+      const ticket = { customerId: sandbox.customer, summary: "x", description: "y" }
+      const fiber = yield* Effect.forkChild(Effect.zip(tickets.raise(ticket), Clock.currentTimeMillis))
+      // The ticket is there when the request has been read, which takes turns of the event loop.
+      yield* Effect.andThen(settle, sandbox.tickets).pipe(Effect.repeat({ until: ({ length }) => length === 1 }))
+      yield* TestClock.adjust("1 second")
+      yield* sent(sandbox, 1)
+      yield* TestClock.adjust("4 seconds")
+      const [outcome, at] = yield* Fiber.join(fiber)
+      assert.deepStrictEqual([outcome._tag, at], ["Failed", 5000])
+      assert.strictEqual(yield* sandbox.count("retrieve"), 0)
     }).pipe(Effect.provide(Sandbox.layerRipio().pipe(Layer.provideMerge(TicketOutcomesLive.layer()))))
   )
 

@@ -204,6 +204,44 @@ describe("poison", () => {
   )
 })
 
+describe("an event during whose last attempt the process died", () => {
+  it.effect("is parked, and the handler does not see it again", () =>
+    Effect.gen(function* () {
+      const stored: Array<{ readonly name: string; readonly id: string; readonly element: unknown }> = []
+      let given = false
+      // A store that has counted the attempts of processes that are no more.
+      const store = Layer.succeed(PersistedQueue.PersistedQueueStore, {
+        offer: (options) => Effect.sync(() => void stored.push(options)),
+        take: () =>
+          Effect.suspend(() => {
+            const [first] = stored
+            if (given || first === undefined) return Effect.never
+            given = true
+            return Effect.succeed({ id: first.id, attempts: 4, element: first.element })
+          }),
+        cleanup: () => Effect.void
+      })
+      yield* Effect.gen(function* () {
+        const inbox = yield* TicketInbox
+        yield* inbox.offer(event(1))
+        yield* Effect.forkChild(inbox.handle(() => Effect.die(new Error("never"))))
+        yield* TestClock.adjust("1 second")
+      }).pipe(
+        Effect.provide(TicketInboxLive.layerStore({ maxAttempts: 3 }).pipe(Layer.provide(store))),
+        Effect.provide(Logger.layer([]))
+      )
+      assert.deepStrictEqual(
+        stored.map(({ id, name }) => [name, id]),
+        [
+          ["ripio-webhooks", event(1).dedupeKey],
+          ["ripio-webhooks:parked", event(1).dedupeKey]
+        ]
+      )
+      assert.include(JSON.stringify(stored[1]?.element), '"attempts":3,"failure":"the process ended')
+    })
+  )
+})
+
 describe("the inbox in SQL", () => {
   it.live("hands over each event once, with all that is in it", () =>
     Effect.gen(function* () {
