@@ -120,6 +120,22 @@ describe("the sandbox's webhooks", () => {
     }).pipe(Effect.provide(Sandbox.layerRipio().pipe(Layer.provideMerge(TicketOutcomesLive.layer()))))
   )
 
+  it.effect("tell of a ticket once, if it is ended before its time", () =>
+    Effect.gen(function* () {
+      const { events, sandbox } = yield* receiving()
+      yield* sandbox.settle(yield* sandbox.seed({ outcome: "Created", after: "5 seconds" }), "Failed")
+      yield* TestClock.adjust(0)
+      yield* sent(sandbox, 1)
+      yield* TestClock.adjust("1 minute")
+      yield* Effect.replicateEffect(settle, 5)
+      assert.deepStrictEqual(
+        events.map(({ _tag }) => _tag),
+        ["TicketFailed"]
+      )
+      assert.strictEqual((yield* sandbox.deliveries).length, 1)
+    }).pipe(onSandbox)
+  )
+
   it.effect("come late, and twice", () =>
     Effect.gen(function* () {
       const { events, sandbox } = yield* receiving({ delay: "1 minute", times: 2 })
