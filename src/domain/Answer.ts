@@ -46,7 +46,13 @@ export type Classification =
   | ServerFailed
   | UnexpectedResponse
 
-interface Evidence {
+/**
+ * What an answer is followed up by.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Evidence {
   readonly status: number
   readonly requestId?: string
 }

@@ -31,7 +31,13 @@ export type Fault = { readonly stored?: boolean } & (
   | { readonly _tag: "TokensRevoked" }
 )
 
-type RetryAfter = number | Date | string
+/**
+ * The value of a `Retry-After`: a number of seconds, a date, or the header as it stands.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RetryAfter = number | Date | string
 
 const html = "text/html; charset=utf-8"
 
