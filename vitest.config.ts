@@ -18,7 +18,10 @@ export default defineConfig({
     isolate: false,
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["**/node_modules/**", "test/package/**"] } },
+      {
+        extends: true,
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["**/node_modules/**", "test/package/**"] }
+      },
       {
         extends: true,
         test: { name: "package", include: ["test/package/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 }
