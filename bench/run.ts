@@ -19,7 +19,7 @@ const isPart = (name: string): name is keyof typeof parts => name in parts
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    rounds: { type: "string", default: "15" },
+    rounds: { type: "string", default: "11" },
     /** Measures what the last run has packed and generated. */
     prepared: { type: "boolean", default: false }
   }

@@ -127,7 +127,7 @@ serve(async (): Promise<Waiting> => {
   const bytes = (heap() - before) / tickets
   const start = polls
   const cpu = process.cpuUsage()
-  await until(4 * tickets)
+  await until(3 * tickets)
   const { system, user } = process.cpuUsage(cpu)
   return { bytes, micros: (system + user) / (polls - start) }
 })
