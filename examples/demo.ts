@@ -23,7 +23,10 @@ import {
   Ripio,
   SupportTickets,
   TicketId,
-  type TicketOutcome
+  type TicketOutcome,
+  TicketOutcomesLive,
+  TicketWebhookHandler,
+  TicketWebhooksLive
 } from "effect-ripio-tickets"
 import { Fault, Sandbox, type SandboxAccount } from "effect-ripio-tickets/testing"
 import { createServer } from "node:http"
@@ -127,6 +130,25 @@ const onSandbox = Effect.gen(function* () {
       follow(TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"))
     )
   }).pipe(Effect.provide(client))
+
+  // The webhook arrives by a call here; over the network, an HTTP server hands its requests to the same handler.
+  yield* Effect.gen(function* () {
+    const webhooks = TicketWebhooksLive.layer({ secrets: [sandbox.webhookSecret] })
+    yield* sandbox.subscribe(
+      yield* Effect.provide(
+        TicketWebhookHandler.make(() => Effect.void),
+        webhooks
+      )
+    )
+    const told = yield* sandbox.seed({ outcome: "Created", after: "1500 millis" })
+    const { awaitOutcome } = yield* SupportTickets
+    const outcome = awaitOutcome(told, { schedule: Schedule.spaced("1 minute") })
+    const timed = Effect.map(
+      Effect.timed(showing(`ticket ${told}`, outcome)),
+      ([time, outcome]) => `${said(outcome)}, after ${Duration.toSeconds(time).toFixed(1)} s`
+    )
+    yield* report("a webhook that beats the poll, which would have come a minute later", timed)
+  }).pipe(Effect.provide(client.pipe(Layer.provideMerge(TicketOutcomesLive.layer()))))
 
   const newcomer = yield* sandbox.addAccount({ enabled: false })
   yield* report(
