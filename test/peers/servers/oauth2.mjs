@@ -1,0 +1,30 @@
+/* oxlint-disable -- its packages are there only once test:peers has run, so nothing in it has a type */
+// oauth2-mock-server with its token endpoint where Ripio has it, and a resource that takes only tokens of its key.
+import { createServer } from "node:http"
+import { createRemoteJWKSet, jwtVerify } from "jose"
+import { OAuth2Server } from "oauth2-mock-server"
+
+const [port, resourcePort] = process.argv.slice(2).map(Number)
+
+const server = new OAuth2Server(undefined, undefined, { endpoints: { token: "/oauth2/token/" } })
+await server.issuer.keys.generate("RS256")
+server.service.on("beforeResponse", (response, request) => {
+  const credentials = Buffer.from((request.headers.authorization ?? "").replace(/^Basic /u, ""), "base64").toString()
+  if (credentials === "partner:the secret") return
+  response.statusCode = 401
+  response.body = { error: "invalid_client" }
+})
+await server.start(port, "127.0.0.1")
+
+const keys = createRemoteJWKSet(new URL(`http://127.0.0.1:${port}/jwks`))
+createServer((request, response) => {
+  const answer = (status, body) =>
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
+  jwtVerify((request.headers.authorization ?? "").replace(/^Bearer /u, ""), keys).then(
+    () => {
+      const [ticketId] = /[\da-f-]{36}/u.exec(request.url)
+      answer(200, { ticketId, status: "CREATED", issueKey: "SUP-1" })
+    },
+    () => answer(401, { code: 40001, type: "NotAuthenticated", detail: { code: "not_authenticated" }, status: 401 })
+  )
+}).listen(resourcePort, "127.0.0.1", () => console.log("ready"))
