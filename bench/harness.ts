@@ -54,7 +54,7 @@ export const worker = async (name: string, role: unknown, execArgv: ReadonlyArra
 /** Asks each of them in turn, as many times as there are rounds and some that do not count before. */
 export const rounds = async <Answer>(
   candidates: ReadonlyMap<string, () => Promise<Answer>>,
-  { rounds, warmUps = 4 }: Options & { readonly warmUps?: number }
+  { rounds, warmUps = 8 }: Options & { readonly warmUps?: number }
 ): Promise<ReadonlyMap<string, ReadonlyArray<Answer>>> => {
   const answers = new Map([...candidates.keys()].map((name) => [name, new Array<Answer>()]))
   for (let round = -warmUps; round < rounds; round++) {
