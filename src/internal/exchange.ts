@@ -64,7 +64,7 @@ const traced =
             method,
             { kind: "client", attributes: { "http.request.method": method, "url.full": url } },
             (span) =>
-              Effect.tap(Effect.withParentSpan(answer, span), ({ status }) =>
+              Effect.tap(Effect.withParentSpan(answer, span, { captureStackTrace: false }), ({ status }) =>
                 Effect.sync(() => {
                   span.attribute("http.response.status_code", status)
                   if (status >= 400) span.attribute("error.type", `${status}`)
@@ -101,18 +101,10 @@ const readAnswer = (
   const headers = response.headers
   const header = headers["retry-after"]
   return Effect.flatMap(readBody(response, headers), (body) => {
-    const answer = {
-      status: response.status,
-      body,
-      secrets,
-      // Only errors ask for it.
-      get requestId() {
-        return requestIdOf(headers, secrets)
-      }
-    }
+    const answer = { status: response.status, body, secrets, requestId: requestIdOf(headers, secrets) }
     return header === undefined
       ? Effect.succeed(answer)
-      : Effect.map(Clock.currentTimeMillis, (now) => Object.assign(answer, { retryAfter: retryAfterOf(header, now) }))
+      : Effect.map(Clock.currentTimeMillis, (now) => ({ ...answer, retryAfter: retryAfterOf(header, now) }))
   })
 }
 

@@ -9,7 +9,9 @@ export const withSpan =
     Effect.withFiber((fiber) =>
       fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
         ? effect
-        : Effect.useSpan(name, { attributes }, (span) => Effect.withParentSpan(effect, span))
+        : Effect.useSpan(name, { attributes }, (span) =>
+            Effect.withParentSpan(effect, span, { captureStackTrace: false })
+          )
     )
 
 /** The same for a stream: from its first pull to its end. */
