@@ -68,7 +68,7 @@ const arrives = (transport: Layer.Layer<HttpClient>, sent: ReadonlyArray<NewTick
   })
 
 layer(
-  nodePeer((port) => [join(import.meta.dirname, "servers", "multer.mjs"), `${port}`], /ready/u),
+  nodePeer((port) => [join(import.meta.dirname, "servers", "multer.mjs"), `${port}`], /^ready/mu),
   live
 )("multer on express", (it) => {
   for (const [name, client] of sockets) {
@@ -77,7 +77,7 @@ layer(
 })
 
 layer(
-  peer("/usr/bin/python3", (port) => [join(import.meta.dirname, "django", "server.py"), `${port}`], /ready/u),
+  peer("/usr/bin/python3", (port) => [join(import.meta.dirname, "django", "server.py"), `${port}`], /^ready/mu),
   live
 )("Django", (it) => {
   for (const [name, client] of sockets) {

@@ -11,7 +11,6 @@ import {
   SupportTickets,
   SupportTicketsLive
 } from "../../src/index.ts"
-import { closedPort } from "../create/support.ts"
 import { ticketId } from "../support/scripted.ts"
 import { sockets } from "../support/server.ts"
 import { nodePeer, Peer, peer } from "./support.ts"
@@ -44,7 +43,7 @@ const text = (url: string, init?: RequestInit) =>
   Effect.promise(async () => (await fetch(url, { headers: { connection: "close" }, ...init })).text())
 
 layer(
-  peer("/usr/bin/python3", (port) => [join(import.meta.dirname, "django", "server.py"), `${port}`], /ready/u),
+  peer("/usr/bin/python3", (port) => [join(import.meta.dirname, "django", "server.py"), `${port}`], /^ready/mu),
   live
 )("django-oauth-toolkit", (it) => {
   for (const [name, client] of sockets) {
@@ -88,26 +87,18 @@ layer(
   }
 })
 
+/** Where the resource of the issuer listens, as it says itself. */
+const resourceOf = (output: string) => `http://127.0.0.1:${/^ready (\d+)$/mu.exec(output)?.[1]}`
+
 layer(
-  Layer.unwrap(
-    Effect.map(closedPort, (resource) =>
-      Layer.effect(
-        Peer,
-        Effect.map(Peer, (issuer) => ({ ...issuer, resource: `http://127.0.0.1:${resource}` }))
-      ).pipe(
-        Layer.provide(
-          nodePeer((port) => [join(import.meta.dirname, "servers", "oauth2.mjs"), `${port}`, `${resource}`], /ready/u)
-        )
-      )
-    )
-  ),
+  nodePeer((port) => [join(import.meta.dirname, "servers", "oauth2.mjs"), `${port}`], /^ready/mu),
   live
 )("oauth2-mock-server", (it) => {
   for (const [name, client] of sockets) {
     it.effect(`gives a signed token that a resource of its keys accepts, by ${name}`, () =>
       Effect.gen(function* () {
-        const { baseUrl, resource } = yield* Peer
-        const layer = clientOf(client, baseUrl, resource ?? "")
+        const { baseUrl, output } = yield* Peer
+        const layer = clientOf(client, baseUrl, resourceOf(output()))
         assert.propertyVal(yield* Effect.provide(retrieve, layer), "_tag", "Created")
         assert.match(yield* Effect.provide(accessToken, layer), /^[\w-]+\.[\w-]+\.[\w-]+$/u)
       })
@@ -115,8 +106,8 @@ layer(
 
     it.effect(`refuses other credentials, by ${name}`, () =>
       Effect.gen(function* () {
-        const { baseUrl, resource } = yield* Peer
-        const layer = clientOf(client, baseUrl, resource ?? "", "another secret")
+        const { baseUrl, output } = yield* Peer
+        const layer = clientOf(client, baseUrl, resourceOf(output()), "another secret")
         const error = yield* Effect.flip(Effect.provide(retrieve, layer))
         assert.deepInclude(error, { _tag: "Unauthenticated", refused: "credentials" })
       })

@@ -180,7 +180,7 @@ layer(
 layer(
   peer(
     installed(".bin", "steady"),
-    (port) => ["--host", "127.0.0.1", "--port", `${port}`, documentWithExamples()],
+    (port) => ["--log-format", "text", "--host", "127.0.0.1", "--port", `${port}`, documentWithExamples()],
     /Ready to accept/u
   ),
   live
@@ -197,7 +197,7 @@ layer(
 
   it.effect("is strict: it refuses a form that lacks a field", () =>
     Effect.gen(function* () {
-      const { baseUrl, output } = yield* Peer
+      const { baseUrl } = yield* Peer
       const form = (fields: Record<string, string>) =>
         HttpClientRequest.post(`${baseUrl}/api/v1/supportTickets/`).pipe(
           HttpClientRequest.bearerToken("token"),
@@ -206,7 +206,6 @@ layer(
       const { customerId, description, summary } = ticket
       assert.strictEqual(yield* statusOf(form({ customerId, description, summary })), 202)
       assert.strictEqual(yield* statusOf(form({ customerId, description })), 400)
-      assert.match(output(), /Missing required property: summary/u)
     })
   )
 })

@@ -9,10 +9,9 @@ import { closedPort } from "../create/support.ts"
 export const installed = (...path: ReadonlyArray<string>) => join(import.meta.dirname, "node_modules", ...path)
 
 /** A program that others wrote and that listens, started for the tests of a block. */
-export class Peer extends Context.Service<
-  Peer,
-  { readonly baseUrl: string; readonly output: () => string; readonly resource?: string }
->()("test/peers/Peer") {}
+export class Peer extends Context.Service<Peer, { readonly baseUrl: string; readonly output: () => string }>()(
+  "test/peers/Peer"
+) {}
 
 /** Starts it on a free port, and waits until it says that it is ready. At the end of the block it is ended. */
 export const peer = (command: string, args: (port: number) => ReadonlyArray<string>, ready: RegExp) =>
@@ -46,7 +45,8 @@ export const peer = (command: string, args: (port: number) => ReadonlyArray<stri
         })
       )
       return { baseUrl: `http://127.0.0.1:${port}`, output: () => output }
-    })
+      // Somebody else may take the port before it does.
+    }).pipe(Effect.retry({ times: 3 }))
   )
 
 /** One on the Node.js of the tests. */

@@ -4,7 +4,7 @@ import { createServer } from "node:http"
 import { createRemoteJWKSet, jwtVerify } from "jose"
 import { OAuth2Server } from "oauth2-mock-server"
 
-const [port, resourcePort] = process.argv.slice(2).map(Number)
+const port = Number(process.argv[2])
 
 const server = new OAuth2Server(undefined, undefined, { endpoints: { token: "/oauth2/token/" } })
 await server.issuer.keys.generate("RS256")
@@ -17,7 +17,7 @@ server.service.on("beforeResponse", (response, request) => {
 await server.start(port, "127.0.0.1")
 
 const keys = createRemoteJWKSet(new URL(`http://127.0.0.1:${port}/jwks`))
-createServer((request, response) => {
+const resource = createServer((request, response) => {
   const answer = (status, body) =>
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
   jwtVerify((request.headers.authorization ?? "").replace(/^Bearer /u, ""), keys).then(
@@ -27,4 +27,5 @@ createServer((request, response) => {
     },
     () => answer(401, { code: 40001, type: "NotAuthenticated", detail: { code: "not_authenticated" }, status: 401 })
   )
-}).listen(resourcePort, "127.0.0.1", () => console.log("ready"))
+})
+resource.listen(0, "127.0.0.1", () => console.log(`ready ${resource.address().port}`))
