@@ -63,7 +63,7 @@ const head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: c
 const upstream = (framing: Framing) =>
   Effect.map(
     serve((request, response) => {
-      const isToken = request.url === "/oauth2/token/"
+      const isToken = request.url?.endsWith("/oauth2/token/")
       const body = JSON.stringify(isToken ? { accessToken: "a-token", expiresIn: 3600, tokenType: "Bearer" } : created)
       request.resume().on("end", () => {
         response.setHeader("content-type", "application/json")
@@ -159,12 +159,15 @@ for (const [turn, [name, client]] of sockets.entries()) {
                 const { fibers, value } = yield* Effect.forEach(
                   plans,
                   Effect.fnUntraced(function* (plan) {
-                    const timeout = plan.how === "stall" ? "200 millis" : "10 seconds"
+                    const timeout = plan.how === "stall" ? "300 millis" : "10 seconds"
                     const { how, proxy } = yield* call(port, client, operation, plan, { timeout })
                     const left = yield* proxy.left
                     const { asked } = proxy.seen
                     const should = expected(framing, plan)
-                    return should.includes(how) && asked === Number(how.at(-1)) && left === 0
+                    const attempts = Number(how.at(-1))
+                    // On a busy machine the time of an attempt may be up before it has left.
+                    const isAsked = plan.how === "stall" ? asked <= attempts : asked === attempts
+                    return should.includes(how) && isAsked && left === 0
                       ? []
                       : [
                           `${plan.how} at ${plan.at}: ${how}, asked ${asked} times, ${left} left; not ${should.join(" or ")}`

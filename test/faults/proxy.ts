@@ -84,6 +84,8 @@ const join = (client: Socket, upstream: Socket, passed: Record<Plan["side"], num
 /** A proxy before a port of this machine, until the scope ends. */
 export const faultyProxy = (upstreamPort: number, plan?: Plan) =>
   Effect.gen(function* () {
+    // What strays here from another test, whose port this one was, does not ask under this path.
+    const marker = `/${crypto.randomUUID().slice(0, 8)}`
     const seen = {
       connections: 0,
       /** The connections on which something was asked: a client may open one for later. */
@@ -96,7 +98,9 @@ export const faultyProxy = (upstreamPort: number, plan?: Plan) =>
       seen.connections++
       seen.passed = { request: 0, answer: 0 }
       open.add(client)
-      client.once("data", () => seen.asked++)
+      client.once("data", (bytes) => {
+        if (bytes.includes(marker)) seen.asked++
+      })
       client.on("close", () => open.delete(client))
       const isSpared = plan?.connections !== undefined && seen.connections > plan.connections
       const upstream = connect({ port: upstreamPort, host: "127.0.0.1", allowHalfOpen: true })
@@ -104,7 +108,7 @@ export const faultyProxy = (upstreamPort: number, plan?: Plan) =>
     })
     const port = yield* listeningUntilEnd(server)
     return {
-      baseUrl: `http://127.0.0.1:${port}`,
+      baseUrl: `http://127.0.0.1:${port}${marker}`,
       seen,
       /** How many connections are still open after a while: those that the client has not left. */
       left: Effect.map(
