@@ -12,7 +12,9 @@ import { evidence, inBrackets } from "./ApiError.ts"
  * @since 0.1.0
  */
 export const TokenText = Schema.String.check(
-  Schema.isPattern(/^[\x21-\x7e]+$/u, { expected: "visible ASCII characters and at least one" })
+  Schema.isPattern(/^[\x21-\x7e]+$/u, { expected: "visible ASCII characters and at least one" }),
+  // No server takes a header that is longer.
+  Schema.isMaxLength(8192)
 )
 
 // Longer lifetimes are not believed, whatever the token endpoint says of them.

@@ -10,43 +10,86 @@ const credentials = [
 ]
 const credentialField = /^(?:(?:access|refresh|id)_?token|client_?secret)$/i
 
-const entities: Readonly<Record<string, string>> = { "&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos" }
-const hex = (code: number, length = 2) => code.toString(16).padStart(length, "0")
-const units = (char: string) => char.split("").map((unit) => unit.charCodeAt(0))
-const utf8 = new TextEncoder()
+const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" }
+const utf8 = new TextDecoder()
 
-/** A pattern of one character: as it is, in JSON, in a URL or form, in HTML; also where one stands within another. */
-const written = (char: string): string => {
-  const code = char.codePointAt(0) ?? 0
-  const entity = [`#0*${code}`, `#x0*${hex(code)}`, ...(entities[char] === undefined ? [] : [entities[char]])]
-  return [
-    `\\\\{0,7}${char.replace(/[\^$\\.*+?()[\]{}|/]/gu, "\\$&")}`,
-    units(char)
-      .map((unit) => `\\\\{1,7}u${hex(unit, 4)}`)
-      .join(""),
-    Array.from(utf8.encode(char), (byte) => `%(?:25)?${hex(byte)}`).join(""),
-    `&(?:amp;)?(?:${entity.join("|")});`,
-    ...(char === " " ? ["\\+"] : [])
-  ].join("|")
+// One level of escaping: of JSON, of a URL or a form, of HTML.
+const escapes =
+  /\\+(?:u([0-9a-f]{4}))?|((?:%[0-9a-f]{2})+)|&(?:#(\d{1,6})|#x([0-9a-f]{1,5})|(amp|lt|gt|quot|apos));|\+/gi
+
+const unescaped = (escape: string, unit?: string, bytes?: string, decimal?: string, hex?: string, entity?: string) => {
+  if (unit !== undefined) return String.fromCharCode(Number.parseInt(unit, 16))
+  if (bytes !== undefined)
+    return utf8.decode(Uint8Array.from(bytes.slice(1).split("%"), (byte) => Number.parseInt(byte, 16)))
+  if (decimal !== undefined) return String.fromCodePoint(Number(decimal))
+  if (hex !== undefined) return String.fromCodePoint(Number.parseInt(hex, 16))
+  if (entity !== undefined) return entities[entity.toLowerCase()] ?? ""
+  return escape === "+" ? " " : ""
 }
 
-// A token serves for hours, and its pattern is long.
-const patterns = new WeakMap<Redacted.Redacted, RegExp>()
+/** A text without its escapes, and for each of its characters where in the original it begins and ends. */
+interface Plain {
+  readonly text: string
+  readonly begins: ReadonlyArray<number>
+  readonly ends: ReadonlyArray<number>
+}
 
-const inAnyForm = (secret: Redacted.Redacted): RegExp => {
-  const known = patterns.get(secret)
-  if (known !== undefined) return known
-  const pattern = new RegExp(Array.from(Redacted.value(secret), (char) => `(?:${written(char)})`).join(""), "giu")
-  patterns.set(secret, pattern)
-  return pattern
+const unescape = ({ begins, ends, text }: Plain): Plain => {
+  let plain = ""
+  const from: Array<number> = []
+  const to: Array<number> = []
+  const take = (piece: string, begin: number, end: number) => {
+    plain += piece
+    for (let unit = 0; unit < piece.length; unit++) {
+      from.push(begins[begin] ?? 0)
+      to.push(ends[end] ?? 0)
+    }
+  }
+  let at = 0
+  for (const match of text.matchAll(escapes)) {
+    for (; at < match.index; at++) take(text.charAt(at), at, at)
+    const [escape, ...groups] = match
+    take(unescaped(escape, ...groups), at, at + escape.length - 1)
+    at += escape.length
+  }
+  for (; at < text.length; at++) take(text.charAt(at), at, at)
+  return { text: plain, begins: from, ends: to }
+}
+
+/** Without any escapes: they stand within one another, as in JSON that is quoted in JSON. */
+const plainOf = (text: string): Plain => {
+  const indices = Array.from({ length: text.length }, (_, index) => index)
+  let plain: Plain = { text, begins: indices, ends: indices }
+  for (let level = 0; level < 4 && plain.text.search(escapes) >= 0; level++) plain = unescape(plain)
+  return plain
+}
+
+// Of ASCII alone, which keeps the length.
+const lowerCase = (text: string) => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+
+/** Takes out a secret wherever it stands once everything is unescaped. A text and a secret are unescaped alike. */
+const withoutEscaped = (text: string, secret: string): string => {
+  const plain = plainOf(text)
+  const wanted = lowerCase(plainOf(secret).text)
+  const searched = lowerCase(plain.text)
+  if (wanted === "") return gone
+  let scrubbed = ""
+  let at = 0
+  for (let found = searched.indexOf(wanted); found >= 0; found = searched.indexOf(wanted, found + wanted.length)) {
+    scrubbed += text.slice(at, plain.begins[found]) + gone
+    at = (plain.ends[found + wanted.length - 1] ?? 0) + 1
+  }
+  return scrubbed + text.slice(at)
 }
 
 /** Takes out our own secrets, however they are escaped, and whatever else looks like a credential. */
 export const scrub = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
-  const isEscaped = /[\\%&+]/u.test(text)
   let scrubbed = text
   for (const secret of secrets) {
-    scrubbed = isEscaped ? scrubbed.replace(inAnyForm(secret), gone) : scrubbed.replaceAll(Redacted.value(secret), gone)
+    const value = Redacted.value(secret)
+    scrubbed = scrubbed.replaceAll(value, gone)
+    // No pattern is made of a secret: what is not a literal comparison would take its length, or its characters, amiss.
+    if (/[\\%&+]/u.test(scrubbed)) scrubbed = withoutEscaped(scrubbed, value)
   }
   for (const pattern of credentials) scrubbed = scrubbed.replace(pattern, `$1$2${gone}`)
   return scrubbed
