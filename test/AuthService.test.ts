@@ -644,6 +644,21 @@ describe("a token that the API refuses", () => {
     })
   )
 
+  it.effect("during its early renewal leaves that under way, for all who ask meanwhile", () =>
+    Effect.gen(function* () {
+      const slow = (reply: ScriptedReply) => () => Effect.delay(Effect.succeed(reply), "1 second")
+      const { accessToken, invalidate, times, token } = yield* auth([grant(1, 100), slow(grant(2)), slow(grant(3))])
+      const old = yield* accessToken
+      yield* TestClock.setTime(50_000)
+      const renewing = yield* Effect.forkChild(token, { startImmediately: true })
+      yield* invalidate(old)
+      const meanwhile = yield* Effect.forkChild(token, { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([yield* Fiber.join(renewing), yield* Fiber.join(meanwhile)], ["token-2", "token-2"])
+      assert.deepStrictEqual(yield* times, [0, 50_000])
+    })
+  )
+
   it.effect("during its early renewal is not served on when that fails", () =>
     Effect.gen(function* () {
       const slow = (reply: ScriptedReply) => () => Effect.delay(Effect.succeed(reply), "1 second")

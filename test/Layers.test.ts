@@ -268,6 +268,31 @@ describe("several accounts side by side", () => {
     }).pipe(Effect.provide(sandboxed))
   )
 
+  it.effect("on one value of the layer in between", () =>
+    Effect.gen(function* () {
+      const { layer, requests } = yield* ScriptedHttpClient.make(() => Effect.succeed({ status: 200, json: {} }))
+      const http = RipioHttpLive.layer({ environment: "sandbox" })
+      const on = (token: string) =>
+        SupportTicketsLive.layer.pipe(
+          Layer.provide(http),
+          Layer.provide(AuthStaticToken.layer({ token: Redacted.make(token) }))
+        )
+      const both = Layer.merge(
+        Layer.effect(Argentina, SupportTickets).pipe(Layer.provide(on("token-ar"))),
+        Layer.effect(Brazil, SupportTickets).pipe(Layer.provide(on("token-br")))
+      ).pipe(Layer.provide(layer))
+      yield* Effect.gen(function* () {
+        yield* Effect.exit((yield* Argentina).retrieve(ids.created))
+        yield* Effect.exit((yield* Brazil).retrieve(ids.created))
+      }).pipe(Effect.provide(both))
+      const bearers = (yield* requests).map(({ headers }) => headers["authorization"])
+      assert.deepStrictEqual(
+        bearers.map((header) => (Redacted.isRedacted(header) ? Redacted.value(header) : header)),
+        ["Bearer token-ar", "Bearer token-br"]
+      )
+    })
+  )
+
   it.effect("put together by hand from the same parts", () =>
     Effect.gen(function* () {
       const world = yield* two

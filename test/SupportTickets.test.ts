@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -327,6 +328,28 @@ describe("what ends the waiting", () => {
 })
 
 describe("the deadline", () => {
+  it.effect("does not move with the time of day", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome } = yield* scripted(always(isPending))
+      const clock = yield* Clock.Clock
+      let setBack = 0
+      const wall: Clock.Clock = {
+        ...clock,
+        sleep: (duration) => clock.sleep(duration),
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() - setBack,
+        currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now - setBack)
+      }
+      const waiting = awaitOutcome(ticketId, { deadline: "1 minute" }).pipe(Effect.provideService(Clock.Clock, wall))
+      const fiber = yield* Effect.forkChild(Effect.flip(waiting), { startImmediately: true })
+      yield* TestClock.adjust("10 seconds")
+      setBack = 3_600_000
+      yield* TestClock.adjust("50 seconds")
+      const error = yield* Fiber.join(fiber)
+      assert(error._tag === "OutcomePending")
+      assert.strictEqual(Duration.toMillis(error.elapsed), 60_000)
+    })
+  )
+
   it.effect("is fifteen minutes by default, to the millisecond", () =>
     Effect.gen(function* () {
       const { awaitOutcome, times } = yield* scripted(always(isPending))
@@ -542,6 +565,14 @@ describe("Retry-After", () => {
       const { awaitOutcome, times } = yield* scripted(then(limited("300"), isCreated), {})
       const { after } = yield* within("1 hour", awaitOutcome(ticketId))
       assert.deepStrictEqual([yield* times, after], [[0, 300_000], 300_000])
+    })
+  )
+
+  it.effect("of more than an hour is waited for an hour, and then asked again", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(then(limited("99999999999"), isCreated), {})
+      yield* within("2 hours", awaitOutcome(ticketId, { deadline: Duration.infinity }))
+      assert.deepStrictEqual(yield* times, [0, 3_600_000])
     })
   )
 

@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import { excerpt } from "./Excerpt.ts"
 
 /**
  * The API's codes that the library acts on. The code says more than the HTTP status: one and the same code is
@@ -59,7 +60,7 @@ export const inBrackets = (error: {
   readonly requestId?: string
 }): string => {
   const code = error.code === undefined ? "" : `, code ${error.code}`
-  const type = error.type === undefined ? "" : ` ${error.type}`
+  const type = error.type === undefined ? "" : ` ${excerpt(error.type)}`
   const request = error.requestId === undefined ? "" : `, request ${error.requestId}`
   return `(${error.status}${code}${type}${request})`
 }
@@ -81,7 +82,7 @@ export class ApiError extends Schema.TaggedError<ApiError>("effect-ripio-tickets
 }) {
   override get message() {
     const said = this.detail["message"]
-    return `The API refused the request${typeof said === "string" ? `: ${said}` : ""} ${inBrackets(this)}`
+    return `The API refused the request${typeof said === "string" ? `: ${excerpt(said)}` : ""} ${inBrackets(this)}`
   }
 }
 

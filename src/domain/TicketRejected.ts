@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
 import { evidence, inBrackets } from "./ApiError.ts"
+import { excerpt } from "./Excerpt.ts"
 
 /**
  * The API refused to raise the ticket, and no ticket exists: a field is not as it wants it, or the customer is unknown or
@@ -14,6 +15,6 @@ export class TicketRejected extends Schema.TaggedError<TicketRejected>("effect-r
   evidence
 ) {
   override get message() {
-    return `The API refused the ticket, which does not exist: mend what it says and raise it again: ${JSON.stringify(this.detail)} ${inBrackets(this)}`
+    return `The API refused the ticket, which does not exist: mend what it says and raise it again: ${excerpt(JSON.stringify(this.detail))} ${inBrackets(this)}`
   }
 }

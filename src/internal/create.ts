@@ -37,7 +37,11 @@ export const makeCreate = (http: RipioHttp["Service"]) => {
       files.map((file) => ["files", file])
     ).pipe(Effect.mapError((cause) => notSent(operation, `files: cannot be read (${String(cause)})`)))
     return yield* http
-      .execute(HttpClientRequest.post("/api/v1/supportTickets/", { body }), { operation, decode: decodeTicket })
+      .execute(HttpClientRequest.post("/api/v1/supportTickets/", { body }), {
+        operation,
+        decode: decodeTicket,
+        annotations: { customerId, contentHash, sentAt: DateTime.formatIso(sentAt) }
+      })
       .pipe(
         // In whatever state it is by now: its id is what matters, and asking for it tells the rest.
         Effect.map(({ ticketId }): Pending => ({ _tag: "Pending", ticketId })),
@@ -56,9 +60,7 @@ export const makeCreate = (http: RipioHttp["Service"]) => {
                   })
                 : error
             )
-        }),
-        // For the warning of an interruption, which no error can tell of.
-        Effect.annotateLogs({ customerId, contentHash, sentAt: DateTime.formatIso(sentAt) })
+        })
       )
   })
 

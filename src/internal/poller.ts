@@ -39,6 +39,9 @@ export const poller = (
 
 const defaultDeadline = Duration.minutes(15)
 
+// However long an answer asks to wait: an hour later it may say otherwise.
+const longestPause = Duration.hours(1)
+
 /** One who waits for one ticket. A class, as a process may have a hundred thousand: an object is smaller than closures. */
 class Poller {
   readonly retrieve: Retrieve
@@ -66,7 +69,7 @@ class Poller {
     this.outcomes = outcomes
     this.step = step
     this.clock = clock
-    this.start = clock.currentTimeMillisUnsafe()
+    this.start = this.now
     const patience = Option.filter(Duration.fromInput(deadline), (duration) => !Duration.isNegative(duration))
     this.end = this.start + (Option.isSome(patience) ? Duration.toMillis(patience.value) : 0)
     // What slipped past the types must not reach the API.
@@ -84,13 +87,18 @@ class Poller {
       : Effect.flatMap(this.wait(this.news), () => this.pollUnlessKnown())
   }
 
+  // Not the time of day, which may be set back or forth.
+  get now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  }
+
   /** The milliseconds until the deadline. */
   get left(): number {
-    return this.end - this.clock.currentTimeMillisUnsafe()
+    return this.end - this.now
   }
 
   giveUp(): Effect.Effect<never, OutcomePending> {
-    const { clock, lastError, lastTicket, polls, start, ticketId } = this
+    const { lastError, lastTicket, now, polls, start, ticketId } = this
     return Effect.fail(
       new OutcomePending(
         {
@@ -99,7 +107,7 @@ class Poller {
           ...(lastTicket === undefined ? {} : { lastTicket }),
           ...(lastError === undefined ? {} : { lastError }),
           polls,
-          elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - start)
+          elapsed: Duration.millis(Math.round(now - start))
         },
         { disableChecks: true }
       )
@@ -111,7 +119,7 @@ class Poller {
     return Pull.matchEffect(this.step(this.clock.currentTimeMillisUnsafe(), after), {
       onSuccess: ([, scheduled]) => {
         const asked = after._tag === "RipioHttpError" ? retryAfterOf(after) : undefined
-        const delay = asked === undefined ? scheduled : Duration.max(scheduled, asked)
+        const delay = asked === undefined ? scheduled : Duration.max(scheduled, Duration.min(asked, longestPause))
         const left = this.left
         return Duration.toMillis(delay) < left
           ? Effect.sleep(delay)

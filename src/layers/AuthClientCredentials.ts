@@ -132,12 +132,15 @@ const make = Effect.fnUntraced(function* (options: Options) {
   })
 
   const lookup = Effect.fnUntraced(function* (_: typeof operation) {
-    renewals++
-    const grant = yield* Effect.ensuring(
-      renew,
+    const grant = yield* Effect.acquireUseRelease(
       Effect.sync(() => {
-        renewals--
-      })
+        renewals++
+      }),
+      () => renew,
+      () =>
+        Effect.sync(() => {
+          renewals--
+        })
     )
     const now = yield* Clock.currentTimeMillis
     const fresh = grant.renewAt - now

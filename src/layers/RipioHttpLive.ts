@@ -7,8 +7,10 @@ import { makeRipioHttp, RipioHttp, type RipioHttpOptions } from "../services/Rip
 /**
  * The API, on an `AuthService` and any `HttpClient`. Fails with `InvalidOption` before anything is sent.
  *
+ * It is built for each use, so that one value in the layers of two accounts sends each its own token.
+ *
  * @category layers
  * @since 0.1.0
  */
 export const layer = (options: RipioHttpOptions): Layer.Layer<RipioHttp, InvalidOption, AuthService | HttpClient> =>
-  Layer.effect(RipioHttp, makeRipioHttp(options))
+  Layer.fresh(Layer.effect(RipioHttp, makeRipioHttp(options)))

@@ -64,7 +64,9 @@ export const layer = <E, R>(
           Effect.matchEffect({
             onFailure: ({ reason }) =>
               Effect.succeed(reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge" ? 413 : 400),
-            onSuccess: (buffer) => intake({ body: new Uint8Array(buffer), headers: request.headers })
+            // A sender that hangs up does not stop what has begun.
+            onSuccess: (buffer) =>
+              Effect.uninterruptible(intake({ body: new Uint8Array(buffer), headers: request.headers }))
           }),
           Effect.map((status) => HttpServerResponse.empty({ status }))
         )

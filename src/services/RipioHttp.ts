@@ -11,7 +11,12 @@ import { ApiError } from "../domain/ApiError.ts"
 import { baseUrlOf, type Environment } from "../domain/Environment.ts"
 import { issueOf } from "../domain/Issue.ts"
 import type { RequestOptions } from "../domain/RetryPolicy.ts"
-import { type RipioHttpError, ripioHttpError, type RipioHttpErrorReason } from "../domain/RipioHttpError.ts"
+import {
+  type RipioHttpError,
+  ripioHttpError,
+  type RipioHttpErrorReason,
+  ServerFailed
+} from "../domain/RipioHttpError.ts"
 import { makeExchange } from "../internal/exchange.ts"
 import * as metrics from "../internal/metrics.ts"
 import { requestOptions } from "../internal/options.ts"
@@ -26,10 +31,12 @@ import { AuthService } from "./AuthService.ts"
  * @since 0.1.0
  */
 export interface ExecuteOptions<A> {
-  /** A short name for the operation, which errors, spans and metrics carry. */
+  /** A short name for the operation, one of a few: errors, logs and the labels of metrics carry it. */
   readonly operation: string
   /** Reads the JSON of a 2xx answer: `Schema.decodeUnknownResult(schema)`, built once. A string says what is wrong. */
   readonly decode: (json: unknown) => Result.Result<A, Schema.SchemaError | string>
+  /** What the log of a request that was interrupted under way says besides, to find out what became of it. */
+  readonly annotations?: Record<string, unknown>
 }
 
 /**
@@ -108,14 +115,17 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
 
   const execute = <A>(
     request: HttpClientRequest.HttpClientRequest,
-    { decode, operation }: ExecuteOptions<A>
+    { annotations = {}, decode, operation }: ExecuteOptions<A>
   ): Effect.Effect<A, Failure> => {
     const count = countOf(operation)
     const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
     const isSafe = request.method === "GET" || request.method === "HEAD"
 
     return Effect.suspend(() => {
-      const unseen = Effect.logWarning(`${operation}: interrupted under way, so it may have been carried out unseen`)
+      const unseen = Effect.annotateLogs(
+        Effect.logWarning(`${operation}: interrupted under way, so it may have been carried out unseen`),
+        annotations
+      )
       let attempts = 0
       let tokenFailure: Unauthenticated | RipioHttpError | undefined
       let refused: { readonly token: Redacted.Redacted; readonly error: Unauthenticated } | undefined
@@ -136,6 +146,10 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
                 )
           }
           case "Unauthenticated": {
+            // Of a server that fails, nobody knows how far it came.
+            if (!isSafe && answer.status >= 500) {
+              return fail(new ServerFailed({ status: answer.status }), answer.requestId)
+            }
             const error = stackless(() => new Unauthenticated({ ...classification, refused: "token" }))
             if (refused !== undefined) return Effect.fail(error)
             refused = { token, error }

@@ -139,12 +139,15 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
       Effect.mapError((cause) => new InboxUnavailable({ cause }))
     )
 
+  type Park = typeof park
   const park = (event: TicketEvent, attempts: number, failure: string) =>
     parked
       .offer({ event, attempts, failure: excerpt(failure) }, { id: event.dedupeKey })
       .pipe(
         Effect.andThen(Metric.update(parkedEvents, 1)),
-        Effect.andThen(Effect.logError(`Parked the webhook ${event.dedupeKey} after ${attempts} attempts: ${failure}`))
+        Effect.andThen(
+          Effect.logError(`Parked the webhook ${event.dedupeKey} after ${attempts} attempts: ${excerpt(failure)}`)
+        )
       )
 
   const handle = <E, R>(
@@ -152,7 +155,7 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
     { concurrency = 1 }: HandleOptions = {}
   ): Effect.Effect<never, never, R> => {
     type Failure = E | Effect.Error<ReturnType<typeof park>>
-    const attempt = (event: TicketEvent, number: number): Effect.Effect<unknown, Failure, R> =>
+    const attempt = (event: TicketEvent, number: number, park: Park): Effect.Effect<unknown, Failure, R> =>
       handler(event, { number }).pipe(
         Effect.catchCause((cause): Effect.Effect<void, Failure> =>
           number >= maxAttempts
@@ -170,13 +173,19 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
 
     const one = Effect.suspend(() => {
       let isHandlers = false
+      // A failure to park is the store's.
+      const parkHere: Park = (...parked) =>
+        Effect.suspend(() => {
+          isHandlers = false
+          return park(...parked)
+        })
       return events
         .take((event, { attempts }) => {
           isHandlers = true
           const handled: Effect.Effect<unknown, Failure, R> =
             attempts > maxAttempts
-              ? park(event, attempts - 1, "the process ended before its last attempt did")
-              : attempt(event, attempts)
+              ? parkHere(event, attempts - 1, "how its last attempt ended is not known")
+              : attempt(event, attempts, parkHere)
           return Effect.tap(handled, () =>
             Effect.sync(() => {
               isHandlers = false

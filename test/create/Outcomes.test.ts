@@ -104,6 +104,15 @@ describe("what a create comes to", () => {
       "TicketRejected"
     ],
     ["a refused connection, and then none", Fault.refused, 2, 1, "Pending"],
+    [
+      "500 that says the token is refused, stored",
+      Fault.afterStoring(
+        Fault.status(500, { body: { code: 40001, type: "NotAuthenticated", detail: {}, status: 500 } })
+      ),
+      1,
+      1,
+      "CreateAmbiguous ServerFailed"
+    ],
     ["a token that is refused", Fault.unauthenticated(), 2, 1, "Pending"],
     ["a token that is refused, with 403", Fault.unauthenticated(403), 2, 1, "Pending"],
     ["a token that has expired", Fault.tokenExpired, 2, 1, "Pending"],

@@ -204,6 +204,51 @@ describe("poison", () => {
   )
 })
 
+describe("an event that cannot be parked at once", () => {
+  it.effect("is parked later, and what kept it is logged", () =>
+    Effect.gen(function* () {
+      const logged: Array<string> = []
+      const parked: Array<string> = []
+      let [attempts, failures] = [0, 0]
+      let waiting: { readonly id: string; readonly element: unknown } | undefined
+      const store = Layer.succeed(PersistedQueue.PersistedQueueStore, {
+        offer: ({ element, id, name }) =>
+          Effect.suspend(() => {
+            if (name !== "ripio-webhooks:parked") {
+              waiting = { id, element }
+              return Effect.void
+            }
+            if (failures++ === 0) {
+              return Effect.fail(new PersistedQueue.PersistedQueueError({ message: "the disk is full" }))
+            }
+            parked.push(id)
+            waiting = undefined
+            return Effect.void
+          }),
+        take: () =>
+          Effect.suspend(() =>
+            waiting === undefined ? Effect.never : Effect.succeed({ ...waiting, attempts: ++attempts })
+          ),
+        cleanup: () => Effect.void
+      })
+      yield* Effect.gen(function* () {
+        const inbox = yield* TicketInbox
+        yield* inbox.offer(event(1))
+        yield* Effect.forkChild(inbox.handle(() => Effect.die(new Error("never"))))
+        yield* TestClock.adjust("1 minute")
+      }).pipe(
+        Effect.provide(TicketInboxLive.layerStore({ maxAttempts: 1 }).pipe(Layer.provide(store))),
+        Effect.provide(Logger.layer([Logger.make(({ message }) => void logged.push(String(message)))]))
+      )
+      assert.deepStrictEqual([parked, failures], [[event(1).dedupeKey], 2])
+      assert.isTrue(
+        logged.some((message) => message.includes("cannot reach its store")),
+        logged.join("\n")
+      )
+    })
+  )
+})
+
 describe("an event during whose last attempt the process died", () => {
   it.effect("is parked, and the handler does not see it again", () =>
     Effect.gen(function* () {
@@ -237,7 +282,10 @@ describe("an event during whose last attempt the process died", () => {
           ["ripio-webhooks:parked", event(1).dedupeKey]
         ]
       )
-      assert.include(JSON.stringify(stored[1]?.element), '"attempts":3,"failure":"the process ended')
+      assert.include(
+        JSON.stringify(stored[1]?.element),
+        '"attempts":3,"failure":"how its last attempt ended is not known'
+      )
     })
   )
 })
