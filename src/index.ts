@@ -1,5 +1,5 @@
-export { AccessTokenFromWire, type AccessToken, renewAfter, TokenText, Unauthenticated } from "./domain/AccessToken.ts"
-export * from "./domain/Answer.ts"
+export { Unauthenticated } from "./domain/AccessToken.ts"
+export { type Answer, type Classification, classify, type Evidence, maxBodyBytes } from "./domain/Answer.ts"
 export { ApiError, ApiErrorBody, ApiErrorCode } from "./domain/ApiError.ts"
 export * from "./domain/AwaitOptions.ts"
 export * from "./domain/ContentHash.ts"

@@ -22,8 +22,11 @@ export interface Options extends AuthClientCredentials.Options {}
 /**
  * The whole client for one account, on any `HttpClient`.
  *
- * Nothing is global: build one layer for each account and provide each where it belongs. Fails with `InvalidOption` before
- * anything is sent.
+ * Nothing is global: build one layer for each account, and provide each once. Fails with `InvalidOption` before anything is
+ * sent.
+ *
+ * Give it an `HttpClient` that neither retries nor follows redirects by itself: what it repeats unseen, a `create` among
+ * it, the library cannot hold back.
  *
  * **Example** (In code, with fetch as the transport)
  *

@@ -5,6 +5,9 @@ import { makeTicketOutcomes, TicketOutcomes, type TicketOutcomesOptions } from "
 /**
  * A meeting place for the outcomes of one account. Call it once for each account: what one learns is not the other's.
  *
+ * It belongs beneath both sides, the client's layer and the webhook's (`Layer.provideMerge`): one that is merged beside
+ * them is not seen, and waits then end with their next poll.
+ *
  * Fails with `InvalidOption`.
  *
  * @category layers

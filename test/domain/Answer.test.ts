@@ -8,7 +8,6 @@ import * as TestClock from "effect/testing/TestClock"
 import {
   type Answer,
   classify,
-  classifyGrant,
   IssueKey,
   maxBodyBytes,
   NotEnabled,
@@ -19,6 +18,7 @@ import {
   SupportTickets,
   Unauthenticated
 } from "../../src/index.ts"
+import { classifyGrant } from "../../src/domain/Answer.ts"
 import { apiErrors, created, failed, pending, scriptedTickets, ticketId } from "../support/scripted.ts"
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index)
