@@ -334,8 +334,11 @@ describe("the deadline", () => {
       const clock = yield* Clock.Clock
       let setBack = 0
       const wall: Clock.Clock = {
-        ...clock,
         sleep: (duration) => clock.sleep(duration),
+        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
+        currentTimeNanos: clock.currentTimeNanos,
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+        monotonicTimeNanos: clock.monotonicTimeNanos,
         currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() - setBack,
         currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now - setBack)
       }
