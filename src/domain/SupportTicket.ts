@@ -40,7 +40,7 @@ export const SupportTicket = Schema.TaggedUnion({
  * @category models
  * @since 0.1.0
  */
-export type SupportTicket = typeof SupportTicket.Type
+export type SupportTicket = Pending | Created | Failed
 
 /**
  * A ticket that is accepted and still being processed.
@@ -48,7 +48,7 @@ export type SupportTicket = typeof SupportTicket.Type
  * @category models
  * @since 0.1.0
  */
-export type Pending = typeof SupportTicket.cases.Pending.Type
+export interface Pending extends Schema.Schema.Type<typeof SupportTicket.cases.Pending> {}
 
 /**
  * A ticket that is registered with Ripio's support team.
@@ -56,7 +56,7 @@ export type Pending = typeof SupportTicket.cases.Pending.Type
  * @category models
  * @since 0.1.0
  */
-export type Created = typeof SupportTicket.cases.Created.Type
+export interface Created extends Schema.Schema.Type<typeof SupportTicket.cases.Created> {}
 
 /**
  * A ticket that could not be registered.
@@ -64,7 +64,7 @@ export type Created = typeof SupportTicket.cases.Created.Type
  * @category models
  * @since 0.1.0
  */
-export type Failed = typeof SupportTicket.cases.Failed.Type
+export interface Failed extends Schema.Schema.Type<typeof SupportTicket.cases.Failed> {}
 
 /**
  * A ticket in one of its two terminal states: once reached, it does not change any more.
@@ -80,7 +80,7 @@ export const TicketOutcome = Schema.Union([SupportTicket.cases.Created, SupportT
  * @category models
  * @since 0.1.0
  */
-export type TicketOutcome = typeof TicketOutcome.Type
+export type TicketOutcome = Created | Failed
 
 /**
  * Whether the ticket has reached its outcome, and narrows it to `Created | Failed`.

@@ -58,7 +58,7 @@ export const TicketEvent = Schema.TaggedUnion({
  * @category models
  * @since 0.1.0
  */
-export type TicketEvent = typeof TicketEvent.Type
+export type TicketEvent = TicketCreated | TicketFailed | OtherEvent
 
 /**
  * A ticket has been registered with Ripio's support team.
@@ -67,7 +67,7 @@ export type TicketEvent = typeof TicketEvent.Type
  * @category models
  * @since 0.1.0
  */
-export type TicketCreated = typeof TicketEvent.cases.TicketCreated.Type
+export interface TicketCreated extends Schema.Schema.Type<typeof TicketEvent.cases.TicketCreated> {}
 
 /**
  * A ticket could not be registered.
@@ -76,7 +76,7 @@ export type TicketCreated = typeof TicketEvent.cases.TicketCreated.Type
  * @category models
  * @since 0.1.0
  */
-export type TicketFailed = typeof TicketEvent.cases.TicketFailed.Type
+export interface TicketFailed extends Schema.Schema.Type<typeof TicketEvent.cases.TicketFailed> {}
 
 /**
  * An event that is not the outcome of a ticket.
@@ -84,7 +84,7 @@ export type TicketFailed = typeof TicketEvent.cases.TicketFailed.Type
  * @category models
  * @since 0.1.0
  */
-export type OtherEvent = typeof TicketEvent.cases.OtherEvent.Type
+export interface OtherEvent extends Schema.Schema.Type<typeof TicketEvent.cases.OtherEvent> {}
 
 /**
  * The outcome that an event tells of, or `undefined` if it is not about a ticket.
