@@ -143,28 +143,44 @@ const readAgain = (response: HttpClientResponse.HttpClientResponse) =>
 const readWeb = (response: HttpClientResponse.HttpClientResponse, { body }: Response) =>
   body === null
     ? Effect.succeed("")
-    : Effect.tryPromise({
-        try: async (signal) => {
-          const reader = body.getReader()
-          const cancel = () => void reader.cancel().catch(constVoid)
-          signal.addEventListener("abort", cancel)
-          const decoder = new TextDecoder()
-          let text = ""
-          let bytes = 0
-          for (;;) {
-            const { done, value } = await reader.read()
-            if (done) return text + decoder.decode()
-            bytes += value.byteLength
-            if (bytes > maxBodyBytes) {
-              cancel()
-              return undefined
-            }
-            text += decoder.decode(value, { stream: true })
-          }
-        },
-        catch: (cause) =>
-          new HttpClientError({ reason: new DecodeError({ request: response.request, response, cause }) })
+    : Effect.callback<string | undefined, HttpClientError>((resume) => {
+        const reader = body.getReader()
+        const cancel = () => void reader.cancel().catch(constVoid)
+        readText(reader).then(
+          (text) => {
+            if (text === undefined) cancel()
+            resume(Effect.succeed(text))
+          },
+          (cause: unknown) =>
+            resume(
+              Effect.fail(
+                new HttpClientError({ reason: new DecodeError({ request: response.request, response, cause }) })
+              )
+            )
+        )
+        return Effect.sync(cancel)
       })
+
+const readText = async (reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string | undefined> => {
+  const chunks: Array<Uint8Array> = []
+  let bytes = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) break
+    bytes += value.byteLength
+    if (bytes > maxBodyBytes) return undefined
+    chunks.push(value)
+  }
+  const [only] = chunks
+  if (only !== undefined && chunks.length === 1) return utf8.decode(only)
+  const whole = new Uint8Array(bytes)
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.byteLength
+  }
+  return utf8.decode(whole)
+}
 
 // The API documents none, so the names that proxies and frameworks use are tried.
 const requestIdHeaders = ["x-request-id", "request-id", "x-correlation-id", "cf-ray"]
