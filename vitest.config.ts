@@ -16,6 +16,8 @@ export default defineConfig({
     // Loading Effect costs more than most test files: a worker loads it once. No test may replace a module or a global.
     pool: "threads",
     isolate: false,
+    // No test waits on the wall clock: this is only for machines that are busy with something else.
+    testTimeout: 60_000,
     maxWorkers: 2,
     projects: [
       {

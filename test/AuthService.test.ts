@@ -435,7 +435,12 @@ describe("the answer", () => {
     Effect.gen(function* () {
       const { times, token } = yield* auth([reply])
       const error = yield* Effect.flip(token)
-      assert.deepStrictEqual(fieldsOf(error), { _tag: "Unauthenticated", refused: "credentials", ...evidence })
+      assert.deepStrictEqual(fieldsOf(error), {
+        _tag: "Unauthenticated",
+        refused: "credentials",
+        attempts: 1,
+        ...evidence
+      })
       assert.include(error.message, "check the client id and secret")
       assert.deepStrictEqual(yield* times, [0])
     })
@@ -477,6 +482,7 @@ describe("the answer", () => {
       assert.deepStrictEqual(fieldsOf(error), {
         _tag: "Unauthenticated",
         refused: "credentials",
+        attempts: 1,
         status: 401,
         type: "invalid_client",
         requestId: "sandbox-request-1"
@@ -522,6 +528,7 @@ describe("a token that the API refuses", () => {
           ...apiErrors.notAuthenticated,
           _tag: "Unauthenticated",
           refused: "token",
+          attempts: 2,
           status,
           requestId: "sandbox-request-4"
         })
@@ -700,7 +707,8 @@ describe("a static token", () => {
       assert.deepStrictEqual(fieldsOf(error), {
         ...apiErrors.notAuthenticated,
         _tag: "Unauthenticated",
-        refused: "token"
+        refused: "token",
+        attempts: 1
       })
       assert.include(error.message, "check that the token is of this environment and has not expired")
       assert.deepStrictEqual((yield* requests).map(bearerOf), ["Bearer a-token"])

@@ -49,7 +49,9 @@ export const evidence = {
   /** The API's details, mostly a `message`. */
   detail: Schema.Record(Schema.String, Schema.Json),
   /** The answer's request id, where it had one: quote it to Ripio. */
-  requestId: Schema.optionalKey(Schema.String)
+  requestId: Schema.optionalKey(Schema.String),
+  /** How often the request was sent. */
+  attempts: Schema.optionalKey(Schema.Int)
 }
 
 /** `(403, code 20061 SupportTicketsNotEnabledException, request 7f3a)`: the evidence, at the end of a message. */
@@ -87,7 +89,8 @@ export class ApiError extends Schema.TaggedError<ApiError>("effect-ripio-tickets
 }
 
 /** The evidence of an error, for the error that says what it means. */
-export const evidenceOf = ({ code, detail, requestId, status, type }: ApiError) => ({
+export const evidenceOf = ({ attempts, code, detail, requestId, status, type }: ApiError) => ({
+  attempts,
   status,
   code,
   type,

@@ -98,7 +98,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
             }
           }
           case "Unauthenticated":
-            return yield* new Unauthenticated({ ...classification, refused: "credentials" })
+            return yield* new Unauthenticated({ ...classification, refused: "credentials", attempts })
           default:
             return yield* fail(classification, answer.requestId)
         }

@@ -150,7 +150,7 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
             if (!isSafe && answer.status >= 500) {
               return fail(new ServerFailed({ status: answer.status }), answer.requestId)
             }
-            const error = stackless(() => new Unauthenticated({ ...classification, refused: "token" }))
+            const error = stackless(() => new Unauthenticated({ ...classification, refused: "token", attempts }))
             if (refused !== undefined) return Effect.fail(error)
             refused = { token, error }
             return Effect.andThen(auth.invalidate(token), attempt)

@@ -78,10 +78,10 @@ const expected = (status: number, { code, kind, text }: (typeof bodies)[number])
       ? undefined
       : { ...Schema.decodeUnknownSync(Schema.Record(Schema.String, Schema.Unknown))(JSON.parse(text)), status }
   const requestId = `request-${status}`
-  if (code === 40001) return { _tag: "Unauthenticated", refused: "token", ...error, requestId }
-  if (code === 20061) return { _tag: "NotEnabled", ...error, requestId }
-  if (code === 40017) return { _tag: "NotFound", ticketId, ...error, requestId }
-  if (status === 401) return { _tag: "Unauthenticated", refused: "token", status, ...error, requestId }
+  if (code === 40001) return { _tag: "Unauthenticated", refused: "token", attempts: 1, ...error, requestId }
+  if (code === 20061) return { _tag: "NotEnabled", attempts: 1, ...error, requestId }
+  if (code === 40017) return { _tag: "NotFound", ticketId, attempts: 1, ...error, requestId }
+  if (status === 401) return { _tag: "Unauthenticated", refused: "token", attempts: 1, status, ...error, requestId }
   const reason = () => {
     if (status === 429) return { _tag: "RateLimited", status }
     if (status === 408 || status >= 500)
@@ -156,6 +156,7 @@ describe("an error answer, through retrieve", () => {
         const unauthenticated = {
           _tag: "Unauthenticated",
           refused: "token",
+          attempts: 1,
           code: 40001,
           type: "NotAuthenticated",
           detail: { message: "Authentication credentials were not provided.", code: "not_authenticated" }
@@ -166,6 +167,7 @@ describe("an error answer, through retrieve", () => {
           { ...unauthenticated, status: 403 },
           {
             _tag: "NotEnabled",
+            attempts: 1,
             status: 403,
             code: 20061,
             type: "SupportTicketsNotEnabledException",
@@ -173,6 +175,7 @@ describe("an error answer, through retrieve", () => {
           },
           {
             _tag: "NotFound",
+            attempts: 1,
             ticketId,
             status: 404,
             code: 40017,
