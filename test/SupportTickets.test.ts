@@ -328,6 +328,15 @@ describe("what ends the waiting", () => {
 })
 
 describe("the deadline", () => {
+  it.effect("counts from the start of the waiting", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome } = yield* scripted(always(isPending))
+      yield* TestClock.adjust("1 hour")
+      const { after, error } = yield* gaveUp("1 hour", awaitOutcome(ticketId, { deadline: "1 minute" }))
+      assert.deepStrictEqual([after, Duration.toMillis(error.elapsed)], [60_000, 60_000])
+    })
+  )
+
   it.effect("does not move with the time of day", () =>
     Effect.gen(function* () {
       const { awaitOutcome } = yield* scripted(always(isPending))
