@@ -17,6 +17,7 @@ import * as Tracer from "effect/Tracer"
 import { type Answer, maxBodyBytes } from "../domain/Answer.ts"
 import { excerpt, scrub } from "../domain/Excerpt.ts"
 import { InvalidRequest, TimedOut, TransportFailed } from "../domain/RipioHttpError.ts"
+import { timeLimit } from "./timeLimit.ts"
 
 /** Sends a request once, and reads the whole answer. */
 export type Exchange = (
@@ -35,90 +36,103 @@ export const makeExchange = Effect.fnUntraced(function* (timeout: Duration.Durat
     withoutRedirects(Option.getOrUndefined(init))
   )
   // The client's own span would keep what a transport says as it says it, be it of our secrets: `traced` stands for it.
-  const untraced = Context.make(HttpClient.TracerPropagationEnabled, false).pipe(
-    Context.add(HttpClient.TracerDisabledWhen, () => true)
+  const untraced = memo((context) =>
+    context.pipe(
+      Context.add(HttpClient.TracerPropagationEnabled, false),
+      Context.add(HttpClient.TracerDisabledWhen, () => true)
+    )
   )
 
   const exchange: Exchange = (request, secrets) => {
     const duration = Duration.sum(timeout, uploadTime(request))
-    return client.execute(request).pipe(
-      Effect.catchIf(hasResponse, ({ response }) => Effect.succeed(response)),
-      Effect.flatMap((response) => readAnswer(response, secrets)),
-      Effect.provideContext(untraced),
-      Effect.mapError((error) => toReason(error, secrets)),
-      Effect.timeoutOrElse({ duration, orElse: () => Effect.fail(new TimedOut({ after: duration })) }),
-      traced(request)
+    const fail = (error: HttpClientError) => Effect.fail(toReason(error, secrets))
+    const read = (response: HttpClientResponse.HttpClientResponse) =>
+      Effect.matchEffect(readBody(response), {
+        onSuccess: (body) => answerOf(response, body, secrets),
+        onFailure: fail
+      })
+    const answer = Effect.matchEffect(client.execute(request), {
+      onSuccess: read,
+      // A client that its owner wrapped in `filterStatusOk` fails with the answer that we want.
+      onFailure: (error) => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error))
+    })
+    return traced(
+      request,
+      timeLimit(answer, duration, () => Effect.fail(new TimedOut({ after: duration })), untraced)
     )
   }
   return exchange
 })
 
 /** The span of an attempt, by the conventions of OpenTelemetry, if there is a tracer to see it. */
-const traced =
-  ({ method, url }: HttpClientRequest) =>
-  <E, R>(answer: Effect.Effect<Answer, E, R>): Effect.Effect<Answer, E, R> =>
-    Effect.withFiber((fiber) =>
-      fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
-        ? answer
-        : Effect.useSpan(
-            method,
-            { kind: "client", attributes: { "http.request.method": method, "url.full": url } },
-            (span) =>
-              Effect.tap(Effect.withParentSpan(answer, span, { captureStackTrace: false }), ({ status }) =>
-                Effect.sync(() => {
-                  span.attribute("http.response.status_code", status)
-                  if (status >= 400) span.attribute("error.type", `${status}`)
-                })
-              )
-          )
-    )
+const traced = <E>({ method, url }: HttpClientRequest, answer: Effect.Effect<Answer, E>): Effect.Effect<Answer, E> =>
+  Effect.withFiber((fiber) =>
+    fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
+      ? answer
+      : Effect.useSpan(
+          method,
+          { kind: "client", attributes: { "http.request.method": method, "url.full": url } },
+          (span) =>
+            Effect.tap(Effect.withParentSpan(answer, span, { captureStackTrace: false }), ({ status }) =>
+              Effect.sync(() => {
+                span.attribute("http.response.status_code", status)
+                if (status >= 400) span.attribute("error.type", `${status}`)
+              })
+            )
+        )
+  )
 
 // A large file takes the time that a slow line needs for it: a second for every 128 KiB.
 const uploadTime = ({ body }: HttpClientRequest): Duration.Duration =>
   Duration.seconds(Math.floor(((body._tag === "Empty" ? undefined : body.contentLength) ?? 0) / (128 * 1024)))
 
 // The owner of a fetch client may give it a `RequestInit` in its own layer, around ours or around a call. All that is not
-// of redirects stays as it is, so it is changed where the client is about to read it: `exchange` takes it back.
-const withoutRedirects = (outer: RequestInit | undefined) => (request: HttpClientRequest) =>
-  Effect.withFiber((fiber) => {
-    const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit) ?? outer
-    fiber.setContext(Context.add(fiber.context, FetchHttpClient.RequestInit, { ...init, redirect: "manual" }))
-    return Effect.succeed(request)
+// of redirects stays as it is, so it is changed where the client is about to read it, in the fiber of the attempt.
+const withoutRedirects = (outer: RequestInit | undefined) => {
+  const manual = memo((context) => {
+    const init = Context.getOrUndefined(context, FetchHttpClient.RequestInit) ?? outer
+    return Context.add(context, FetchHttpClient.RequestInit, { ...init, redirect: "manual" })
   })
+  return (request: HttpClientRequest) =>
+    Effect.withFiber((fiber) => {
+      fiber.setContext(manual(fiber.context))
+      return Effect.succeed(request)
+    })
+}
 
-// A client that its owner wrapped in `filterStatusOk` fails with the answer that we want.
-const hasResponse = (
-  error: HttpClientError
-): error is HttpClientError & { readonly response: HttpClientResponse.HttpClientResponse } =>
-  error.reason._tag === "StatusCodeError"
+// Calls mostly come with the same context as the last one, and a new one costs the fiber all that it looks up in it.
+const memo = (change: (context: Context.Context<never>) => Context.Context<never>) => {
+  let last: { readonly from: Context.Context<never>; readonly to: Context.Context<never> } | undefined
+  return (from: Context.Context<never>) => {
+    if (from !== last?.from) last = { from, to: change(from) }
+    return last.to
+  }
+}
 
 const utf8 = new TextDecoder()
 
-const readAnswer = (
-  response: HttpClientResponse.HttpClientResponse,
+const answerOf = (
+  { headers, status }: HttpClientResponse.HttpClientResponse,
+  body: string | undefined,
   secrets: ReadonlyArray<Redacted.Redacted>
-): Effect.Effect<Answer, HttpClientError> => {
-  const headers = response.headers
+): Effect.Effect<Answer> => {
+  const answer = { status, body, secrets, requestId: requestIdOf(headers, secrets) }
   const header = headers["retry-after"]
-  return Effect.flatMap(readBody(response, headers), (body) => {
-    const answer = { status: response.status, body, secrets, requestId: requestIdOf(headers, secrets) }
-    return header === undefined
-      ? Effect.succeed(answer)
-      : Effect.map(Clock.currentTimeMillis, (now) => ({ ...answer, retryAfter: retryAfterOf(header, now) }))
-  })
+  return header === undefined
+    ? Effect.succeed(answer)
+    : Effect.map(Clock.currentTimeMillis, (now) => ({ ...answer, retryAfter: retryAfterOf(header, now) }))
 }
 
 const readBody = (
-  response: HttpClientResponse.HttpClientResponse,
-  headers: Headers.Headers
+  response: HttpClientResponse.HttpClientResponse
 ): Effect.Effect<string | undefined, HttpClientError> => {
   // The fetch client ends an upload that is still under way only with a body that it reads itself.
   const web = response.request.body._tag === "Stream" ? Option.none() : HttpClientResponse.toWeb(response)
   // What its owner has read before us, for a log, the client still has.
   if (Option.isSome(web)) return web.value.bodyUsed ? readAgain(response) : readWeb(response, web.value)
   // A length that is known and small needs no counting, unless a compressed body grows.
-  const length = headers["content-length"]
-  if (length !== undefined && Number(length) <= maxBodyBytes && headers["content-encoding"] === undefined) {
+  const { "content-encoding": encoding, "content-length": length } = response.headers
+  if (length !== undefined && Number(length) <= maxBodyBytes && encoding === undefined) {
     return response.text
   }
   return Effect.suspend(() => {

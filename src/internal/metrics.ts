@@ -1,5 +1,5 @@
-import * as Clock from "effect/Clock"
-import * as Effect from "effect/Effect"
+import type * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { Unauthenticated } from "../domain/AccessToken.ts"
 import type { ApiError } from "../domain/ApiError.ts"
@@ -35,23 +35,25 @@ const tokenAge = Metric.gauge("ripio_client_token_age_seconds", {
   description: "Age of the access token at its last use"
 })
 
-/** @param grantedAt when the token was granted, in milliseconds of the `Clock` */
-export const tokenUsed = (grantedAt: number): Effect.Effect<void> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) => Metric.update(tokenAge, (now - grantedAt) / 1000))
+/** @param age of the token, in milliseconds */
+export const tokenUsed = (age: number, context: Context.Context<never>): void =>
+  tokenAge.updateUnsafe(age / 1000, context)
 
 /** The series of one operation. Their labels are few and known beforehand: no ticket, no account. */
 export const forOperation = (operation: string) => {
   const label = Metric.withAttributes({ operation })
-  const [attempted, repeated] = [label(attempts), label(retries)]
+  const [attempted, repeated, failed] = [label(attempts), label(retries), label(failures)]
+  const byError = new Map<string, typeof failed>()
   return {
-    attempt: (number: number): Effect.Effect<void> =>
-      number === 1
-        ? Metric.update(attempted, 1)
-        : Effect.andThen(Metric.update(attempted, 1), Metric.update(repeated, 1)),
-    failure: (error: Unauthenticated | ApiError | RipioHttpError): Effect.Effect<void> =>
-      Metric.update(
-        Metric.withAttributes(failures, { operation, error: "reason" in error ? error.reason._tag : error._tag }),
-        1
-      )
+    attempt: (number: number, context: Context.Context<never>): void => {
+      attempted.updateUnsafe(1, context)
+      if (number > 1) repeated.updateUnsafe(1, context)
+    },
+    failure: (failure: Unauthenticated | ApiError | RipioHttpError): Effect.Effect<void> => {
+      const error = "reason" in failure ? failure.reason._tag : failure._tag
+      const counter = byError.get(error) ?? Metric.withAttributes(failed, { error })
+      byError.set(error, counter)
+      return Metric.update(counter, 1)
+    }
   }
 }

@@ -1,7 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
@@ -14,6 +13,7 @@ import type { TicketError } from "../domain/TicketError.ts"
 import { isTicketId, TicketId } from "../domain/TicketId.ts"
 import type { TicketOutcomes } from "../services/TicketOutcomes.ts"
 import { polls as pollCount } from "./metrics.ts"
+import { timeLimit } from "./timeLimit.ts"
 
 type Retrieve = (id: TicketId) => Effect.Effect<SupportTicket, TicketError | RipioHttpError>
 type News = SupportTicket | RipioHttpError
@@ -32,10 +32,13 @@ export const poller = (
   Effect.flatMap(Clock.Clock, (clock) =>
     Effect.map(Schedule.toStep(options.schedule ?? outcomes?.schedule ?? pollingSchedule), (step) => {
       const poller = new Poller(retrieve, ticketId, outcomes, step, clock, options.deadline ?? defaultDeadline)
-      const next = Effect.suspend(() => poller.next())
+      const next = sightsOf(poller)
       return outcomes === undefined ? next : Effect.raceFirst(outcomes.await(ticketId), next)
     })
   )
+
+// Out here, a closure holds the poller and nothing else.
+const sightsOf = (poller: Poller): Sight => Effect.suspend(() => poller.next())
 
 const defaultDeadline = Duration.minutes(15)
 
@@ -82,9 +85,13 @@ class Poller {
   /** The next sight: at once for the first, after a wait for each further one. */
   next(): Sight {
     if (this.lastError?.reason._tag === "InvalidRequest" || this.left <= 0) return this.giveUp()
-    return this.news === undefined
-      ? this.pollUnlessKnown()
-      : Effect.flatMap(this.wait(this.news), () => this.pollUnlessKnown())
+    const { news } = this
+    if (news === undefined) return this.pollUnlessKnown()
+    return Pull.matchEffect(this.step(this.clock.currentTimeMillisUnsafe(), news), {
+      onSuccess: ([, scheduled]) => this.pollAfter(scheduled, news),
+      onFailure: Effect.failCause,
+      onDone: () => this.giveUp()
+    })
   }
 
   // Not the time of day, which may be set back or forth.
@@ -114,20 +121,14 @@ class Poller {
     )
   }
 
-  /** Sleeps until the next poll is due, or fails at the deadline. */
-  wait(after: News): Effect.Effect<void, OutcomePending> {
-    return Pull.matchEffect(this.step(this.clock.currentTimeMillisUnsafe(), after), {
-      onSuccess: ([, scheduled]) => {
-        const asked = after._tag === "RipioHttpError" ? retryAfterOf(after) : undefined
-        const delay = asked === undefined ? scheduled : Duration.max(scheduled, Duration.min(asked, longestPause))
-        const left = this.left
-        return Duration.toMillis(delay) < left
-          ? Effect.sleep(delay)
-          : Effect.flatMap(Effect.sleep(Duration.millis(left)), () => this.giveUp())
-      },
-      onFailure: Effect.failCause,
-      onDone: () => this.giveUp()
-    })
+  /** Polls once the wait is over, or fails at the deadline. */
+  pollAfter(scheduled: Duration.Duration, news: News): Sight {
+    const asked = news._tag === "RipioHttpError" ? retryAfterOf(news) : undefined
+    const delay = asked === undefined ? scheduled : Duration.max(scheduled, Duration.min(asked, longestPause))
+    const left = this.left
+    return Duration.toMillis(delay) < left
+      ? Effect.flatMap(this.clock.sleep(delay), () => this.pollUnlessKnown())
+      : Effect.flatMap(this.clock.sleep(Duration.millis(left)), () => this.giveUp())
   }
 
   // An outcome that is told just as a wait ends leaves nothing to ask for.
@@ -140,20 +141,22 @@ class Poller {
 
   poll(): Sight {
     this.polls++
-    return Effect.andThen(Metric.update(pollCount, 1), this.retrieve(this.ticketId)).pipe(
-      Effect.timeoutOrElse({ duration: Duration.millis(this.left), orElse: () => this.giveUp() }),
-      Effect.matchEffect({
-        onSuccess: (ticket) => {
-          this.news = this.lastTicket = ticket
-          if (this.outcomes === undefined || !isOutcome(ticket)) return Effect.succeed(ticket)
-          return Effect.catch(Effect.as(this.outcomes.settle(ticket), ticket), ({ known }) => Effect.succeed(known))
-        },
-        onFailure: (error) => {
-          if (error._tag !== "RipioHttpError") return Effect.fail(error)
-          this.news = this.lastError = error
-          return this.next()
-        }
-      })
-    )
+    const counted = Effect.withFiber((fiber) => {
+      pollCount.updateUnsafe(1, fiber.context)
+      return this.retrieve(this.ticketId)
+    })
+    const sight = timeLimit(counted, Duration.millis(this.left), () => this.giveUp())
+    return Effect.matchEffect(sight, {
+      onSuccess: (ticket) => {
+        this.news = this.lastTicket = ticket
+        if (this.outcomes === undefined || !isOutcome(ticket)) return Effect.succeed(ticket)
+        return Effect.catch(Effect.as(this.outcomes.settle(ticket), ticket), ({ known }) => Effect.succeed(known))
+      },
+      onFailure: (error) => {
+        if (error._tag !== "RipioHttpError") return Effect.fail(error)
+        this.news = this.lastError = error
+        return this.next()
+      }
+    })
   }
 }

@@ -76,8 +76,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
         Effect.fail(ripioHttpError(operation, attempts, reason, requestId))
 
       const attempt = Effect.gen(function* () {
-        attempts++
-        yield* count.attempt(attempts)
+        count.attempt(++attempts, yield* Effect.context())
         // The lifetime began at the server some time after this.
         const grantedAt = yield* Clock.currentTimeMillis
         const answer = yield* Effect.catch(exchange(request, [secret, credentials]), (reason) => fail(reason))
@@ -155,9 +154,16 @@ const make = Effect.fnUntraced(function* (options: Options) {
   })
 
   return AuthService.of({
-    accessToken: Effect.flatMap(Cache.get(cache, operation), ({ grant }) =>
-      Effect.as(metrics.tokenUsed(grant.grantedAt), grant.token)
-    ),
+    accessToken: Effect.withFiber((fiber) => {
+      const use = ({ grantedAt, token }: Grant) => {
+        metrics.tokenUsed(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - grantedAt, fiber.context)
+        return Effect.succeed(token)
+      }
+      // Almost every call finds a fresh token, and the cache would take longer to find it than the rest of the call.
+      return current !== undefined && fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() < current.renewAt
+        ? use(current)
+        : Effect.flatMap(Cache.get(cache, operation), ({ grant }) => use(grant))
+    }),
     invalidate: (stale) =>
       Effect.suspend(() => {
         if (current === undefined || !Equal.equals(current.token, stale)) return Effect.void

@@ -108,9 +108,11 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
   // The series of an operation cost more to name than to count in.
   const series = new Map<string, ReturnType<typeof metrics.forOperation>>()
   const countOf = (operation: string) => {
-    const known = series.get(operation) ?? metrics.forOperation(operation)
-    series.set(operation, known)
-    return known
+    const known = series.get(operation)
+    if (known !== undefined) return known
+    const count = metrics.forOperation(operation)
+    series.set(operation, count)
+    return count
   }
 
   const execute = <A>(
@@ -121,11 +123,13 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
     const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
     const isSafe = request.method === "GET" || request.method === "HEAD"
 
-    return Effect.suspend(() => {
-      const unseen = Effect.annotateLogs(
+    const unseen = () =>
+      Effect.annotateLogs(
         Effect.logWarning(`${operation}: interrupted under way, so it may have been carried out unseen`),
         annotations
       )
+
+    return Effect.withFiber((fiber) => {
       let attempts = 0
       let tokenFailure: Unauthenticated | RipioHttpError | undefined
       let refused: { readonly token: Redacted.Redacted; readonly error: Unauthenticated } | undefined
@@ -171,13 +175,13 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
       const attempt: Effect.Effect<A, Failure> = Effect.flatMap(token, (token) => {
         // A token service that has nothing else to offer gives the same token again: it is not worth a request.
         if (refused !== undefined && Equal.equals(refused.token, token)) return Effect.fail(refused.error)
-        attempts++
+        count.attempt(++attempts, fiber.context)
         const secrets = refused === undefined ? [token] : [token, refused.token]
         const answer = exchange(HttpClientRequest.bearerToken(addressed, token), secrets)
-        return Effect.andThen(count.attempt(attempts), isSafe ? answer : Effect.onInterrupt(answer, () => unseen)).pipe(
-          Effect.catch((reason) => fail(reason)),
-          Effect.flatMap((answer) => read(answer, token))
-        )
+        return Effect.matchEffect(isSafe ? answer : Effect.onInterrupt(answer, unseen), {
+          onSuccess: (answer) => read(answer, token),
+          onFailure: (reason) => fail(reason)
+        })
       })
 
       // The token client has repeated what may be repeated of its failures: they do not start the schedule again.

@@ -118,13 +118,7 @@ export const makeSupportTickets = Effect.gen(function* () {
     options?: AwaitOptions
   ): Effect.Effect<TicketOutcome, TicketError | OutcomePending> =>
     poller(retrieve, id, outcomes, options).pipe(
-      Effect.flatMap((news) => {
-        const untilOutcome: Effect.Effect<TicketOutcome, TicketError | OutcomePending> = Effect.flatMap(
-          news,
-          (ticket) => (isOutcome(ticket) ? Effect.succeed(ticket) : untilOutcome)
-        )
-        return untilOutcome
-      }),
+      Effect.flatMap(untilOutcome),
       withSpan("SupportTickets.awaitOutcome", { ticketId: id })
     )
 
@@ -149,3 +143,11 @@ export const makeSupportTickets = Effect.gen(function* () {
       ).pipe(withStreamSpan("SupportTickets.changes", { ticketId: id }))
   })
 })
+
+/** Takes one sight of a ticket after the other until one is its outcome. */
+const untilOutcome = <E>(news: Effect.Effect<SupportTicket, E>): Effect.Effect<TicketOutcome, E> => {
+  const again: Effect.Effect<TicketOutcome, E> = Effect.flatMap(news, (ticket) =>
+    isOutcome(ticket) ? Effect.succeed(ticket) : again
+  )
+  return again
+}

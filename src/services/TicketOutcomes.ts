@@ -28,12 +28,11 @@ import { stackless } from "../internal/stackless.ts"
  * **Example** (Webhooks and polling, whichever comes first)
  *
  * ```ts
- * import * as FetchHttpClient from "effect/http/FetchHttpClient"
  * import * as Layer from "effect/Layer"
- * import { Ripio, TicketOutcomesLive } from "effect-ripio-tickets"
+ * import { FetchTransport, Ripio, TicketOutcomesLive } from "effect-ripio-tickets"
  *
  * const layer = Ripio.layerConfig.pipe(
- *   Layer.provide(FetchHttpClient.layer),
+ *   Layer.provide(FetchTransport.layer),
  *   Layer.provideMerge(TicketOutcomesLive.layer())
  * )
  * ```
