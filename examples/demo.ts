@@ -10,7 +10,6 @@ import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -18,6 +17,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import {
   CustomerId,
+  FetchTransport,
   makePollingSchedule,
   type NewTicket,
   Ripio,
@@ -88,7 +88,7 @@ const clientOf = ({ clientId, clientSecret }: SandboxAccount) =>
     HttpServer.addressFormattedWith((baseUrl) =>
       Effect.succeed(Ripio.layer({ environment: { baseUrl }, clientId, clientSecret }))
     )
-  ).pipe(Layer.provide(FetchHttpClient.layer))
+  ).pipe(Layer.provide(FetchTransport.layer))
 
 const onSandbox = Effect.gen(function* () {
   const sandbox = yield* Sandbox
@@ -175,7 +175,7 @@ const onRipio =
     ? Effect.flatMap(Schema.decodeUnknownEffect(CustomerId)(operand).pipe(Effect.mapError(() => usage)), raise)
     : Effect.flatMap(Schema.decodeUnknownEffect(TicketId)(verb).pipe(Effect.mapError(() => usage)), follow)
 
-const client = Ripio.layerConfig.pipe(Layer.provide(FetchHttpClient.layer))
+const client = Ripio.layerConfig.pipe(Layer.provide(FetchTransport.layer))
 
 NodeRuntime.runMain(
   process.env["RIPIO_CLIENT_ID"] === undefined ? onSandbox : report("on Ripio", Effect.provide(onRipio, client))

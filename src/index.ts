@@ -51,6 +51,13 @@ export * as AuthClientCredentials from "./layers/AuthClientCredentials.ts"
  */
 export * as AuthStaticToken from "./layers/AuthStaticToken.ts"
 /**
+ * Requests by the runtime's `fetch`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export * as FetchTransport from "./layers/FetchTransport.ts"
+/**
  * The whole client for one account: `Ripio.layer` from values, `Ripio.layerConfig` from the configuration.
  *
  * @category layers

@@ -7,7 +7,6 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpServer from "effect/http/HttpServer"
@@ -19,6 +18,7 @@ import * as Stream from "effect/Stream"
 import {
   AuthService,
   AuthStaticToken,
+  FetchTransport,
   IssueKey,
   Ripio,
   RipioHttp,
@@ -98,7 +98,7 @@ const onPort = (
   )
 
 const ports: ReadonlyArray<readonly [name: string, layer: ReturnType<typeof onPort>]> = [
-  ["fetch", onPort(FetchHttpClient.layer)],
+  ["fetch", onPort(FetchTransport.layer)],
   ["undici", onPort(NodeHttpClient.layerUndici)],
   ["node:http", onPort(NodeHttpClient.layerNodeHttp)]
 ]
@@ -175,7 +175,7 @@ describe("the same program runs", () => {
   it.live("on a server of the platform's own for tests", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* program(yield* seeded), expected)
-    }).pipe(Effect.provide(onPort(FetchHttpClient.layer, NodeHttpServer.layerTest)))
+    }).pipe(Effect.provide(onPort(FetchTransport.layer, NodeHttpServer.layerTest)))
   )
 })
 

@@ -33,7 +33,7 @@ import {
 import { Fault, Sandbox, ScriptedHttpClient, type ScriptedReply, type ScriptedStep } from "../src/testing/index.ts"
 import { draws, failsWithin, fieldsOf, gaps, within } from "./support/run.ts"
 import { apiErrors, ticketId } from "./support/scripted.ts"
-import { serve, sockets } from "./support/server.ts"
+import { isFetch, serve, sockets } from "./support/server.ts"
 
 const Ok = Schema.Struct({ ok: Schema.Boolean })
 const decode = Schema.decodeUnknownResult(Ok)
@@ -451,6 +451,38 @@ describe("the time limit", () => {
     })
   )
 
+  it.live("is kept by the clock on the wall, and what it stops has ended by then", () =>
+    Effect.gen(function* () {
+      let ended = false
+      const { get } = yield* http(
+        () =>
+          Effect.onInterrupt(Effect.never, () =>
+            Effect.delay(
+              Effect.sync(() => {
+                ended = true
+              }),
+              "20 millis"
+            )
+          ),
+        { retry: { times: 0 }, timeout: "20 millis" }
+      )
+      assert.strictEqual(reasonOf(yield* Effect.flip(get))._tag, "TimedOut")
+      assert.isTrue(ended)
+    })
+  )
+
+  it.live.each<Duration.Input>(["60 days", Duration.infinity])(
+    "may be longer than a timer of the runtime: %s",
+    (timeout) =>
+      Effect.gen(function* () {
+        const { get } = yield* http(() => Effect.delay(Effect.succeed(ok), "20 millis"), {
+          retry: { times: 0 },
+          timeout
+        })
+        assert.deepStrictEqual(yield* get, { ok: true })
+      })
+  )
+
   const bytes = new TextEncoder().encode('{"ok":')
   it.effect.each<readonly [string, Stream.Stream<Uint8Array>, number?]>([
     ["after its beginning", Stream.concat(Stream.succeed(bytes), Stream.never)],
@@ -632,26 +664,26 @@ describe("the limit of 64 KiB", () => {
     excerpt: ""
   }
 
+  const byFetch = sockets.filter(([name]) => isFetch(name))
   const bodies: ReadonlyArray<
-    readonly [name: string, headers: Record<string, string>, body: Buffer, clients: ReadonlyArray<string>]
+    readonly [name: string, headers: Record<string, string>, body: Buffer, clients: typeof sockets]
   > = [
-    ["with its length", { "content-length": `${limit + 1}` }, json(limit + 1), ["fetch", "undici", "node:http"]],
-    ["in chunks", {}, json(limit + 1), ["fetch", "undici", "node:http"]],
-    ["of 64 MiB", {}, json(limit * 1024), ["fetch", "undici", "node:http"]],
-    ["unzipped", { "content-encoding": "gzip" }, gzipSync(json(limit + 1)), ["fetch"]],
-    ["unzipped, 64 MiB of it", { "content-encoding": "gzip" }, gzipSync(json(limit * 1024)), ["fetch"]],
+    ["with its length", { "content-length": `${limit + 1}` }, json(limit + 1), sockets],
+    ["in chunks", {}, json(limit + 1), sockets],
+    ["of 64 MiB", {}, json(limit * 1024), sockets],
+    ["unzipped", { "content-encoding": "gzip" }, gzipSync(json(limit + 1)), byFetch],
+    ["unzipped, 64 MiB of it", { "content-encoding": "gzip" }, gzipSync(json(limit * 1024)), byFetch],
     [
       "unzipped, with a small length",
       { "content-encoding": "gzip", "content-length": `${gzipSync(json(limit * 64)).length}` },
       gzipSync(json(limit * 64)),
-      ["fetch"]
+      byFetch
     ],
-    ["out of brotli", { "content-encoding": "br" }, brotliCompressSync(json(limit * 64)), ["fetch"]]
+    ["out of brotli", { "content-encoding": "br" }, brotliCompressSync(json(limit * 64)), byFetch]
   ]
 
-  for (const [name, client] of sockets) {
-    for (const [how, headers, body, clients] of bodies) {
-      if (!clients.includes(name)) continue
+  for (const [how, headers, body, clients] of bodies) {
+    for (const [name, client] of clients) {
       it.live(`a larger body is an error and not memory: ${how}, by ${name}`, () =>
         Effect.gen(function* () {
           const baseUrl = yield* serve((_, response) => {
@@ -667,7 +699,9 @@ describe("the limit of 64 KiB", () => {
         })
       )
     }
+  }
 
+  for (const [name, client] of sockets) {
     it.live(`a body without an end is left, and its connection closed, by ${name}`, () =>
       Effect.gen(function* () {
         const closed = yield* Deferred.make<number>()
@@ -706,15 +740,17 @@ describe("the limit of 64 KiB", () => {
     }
   }
 
-  it.live("a body of exactly 64 KiB passes: unzipped, by fetch", () =>
-    Effect.gen(function* () {
-      const baseUrl = yield* serve((_, response) => {
-        response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(json(limit)))
+  for (const [name, client] of byFetch) {
+    it.live(`a body of exactly 64 KiB passes: unzipped, by ${name}`, () =>
+      Effect.gen(function* () {
+        const baseUrl = yield* serve((_, response) => {
+          response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(json(limit)))
+        })
+        const { get } = yield* httpOn(client, { environment: { baseUrl } })
+        assert.deepStrictEqual(yield* get, { ok: true })
       })
-      const { get } = yield* httpOn(FetchHttpClient.layer, { environment: { baseUrl } })
-      assert.deepStrictEqual(yield* get, { ok: true })
-    })
-  )
+    )
+  }
 
   it.effect("holds in process, with a length and without", () =>
     Effect.gen(function* () {
@@ -799,52 +835,54 @@ describe("the user's own client", () => {
     )
   const get = Effect.flip(RipioHttp.use(({ execute }) => execute(HttpClientRequest.get("/"), { operation, decode })))
 
-  it.live("with a RequestInit around the whole layer keeps it", () =>
-    Effect.gen(function* () {
-      const whole = layer(yield* echo).pipe(Layer.provide(FetchHttpClient.layer), Layer.provide(init))
-      assert.deepInclude(yield* Effect.provide(get, whole), { requestId: "mine" })
-    })
-  )
-
-  it.live("with a RequestInit of the fetch layer alone keeps it", () =>
-    Effect.gen(function* () {
-      const whole = layer(yield* echo).pipe(Layer.provide(FetchHttpClient.layer.pipe(Layer.provide(init))))
-      assert.deepInclude(yield* Effect.provide(get, whole), { requestId: "mine" })
-    })
-  )
-
-  it.live("with a RequestInit around our layer alone keeps it", () =>
-    Effect.gen(function* () {
-      const whole = layer(yield* echo).pipe(Layer.provide(init), Layer.provide(FetchHttpClient.layer))
-      assert.deepInclude(yield* Effect.provide(get, whole), { requestId: "mine" })
-    })
-  )
-
-  it.live("with a RequestInit around one call keeps it", () =>
-    Effect.gen(function* () {
-      const whole = layer(yield* echo).pipe(Layer.provide(FetchHttpClient.layer))
-      const call = Effect.provideService(get, FetchHttpClient.RequestInit, own)
-      assert.deepInclude(yield* Effect.provide(call, whole), { requestId: "mine" })
-    })
-  )
-
-  it.live("with a RequestInit that follows redirects does not follow them", () =>
-    Effect.gen(function* () {
-      let elsewhere = 0
-      const other = yield* serve((_, response) => {
-        elsewhere++
-        response.end('{"ok":true}')
+  for (const [name, fetchLayer] of sockets.filter(([name]) => isFetch(name))) {
+    it.live(`with a RequestInit around the whole layer keeps it, by ${name}`, () =>
+      Effect.gen(function* () {
+        const whole = layer(yield* echo).pipe(Layer.provide(fetchLayer), Layer.provide(init))
+        assert.deepInclude(yield* Effect.provide(get, whole), { requestId: "mine" })
       })
-      const baseUrl = yield* serve((_, response) => response.writeHead(302, { location: other }).end())
-      for (const whole of [
-        layer(baseUrl).pipe(Layer.provide(FetchHttpClient.layer), Layer.provide(init)),
-        layer(baseUrl).pipe(Layer.provide(FetchHttpClient.layer.pipe(Layer.provide(init))))
-      ]) {
-        assert.deepInclude(reasonOf(yield* Effect.provide(get, whole)), { _tag: "UnexpectedResponse", status: 302 })
-      }
-      assert.strictEqual(elsewhere, 0)
-    })
-  )
+    )
+
+    it.live(`with a RequestInit of the fetch layer alone keeps it, by ${name}`, () =>
+      Effect.gen(function* () {
+        const whole = layer(yield* echo).pipe(Layer.provide(fetchLayer.pipe(Layer.provide(init))))
+        assert.deepInclude(yield* Effect.provide(get, whole), { requestId: "mine" })
+      })
+    )
+
+    it.live(`with a RequestInit around our layer alone keeps it, by ${name}`, () =>
+      Effect.gen(function* () {
+        const whole = layer(yield* echo).pipe(Layer.provide(init), Layer.provide(fetchLayer))
+        assert.deepInclude(yield* Effect.provide(get, whole), { requestId: "mine" })
+      })
+    )
+
+    it.live(`with a RequestInit around one call keeps it, by ${name}`, () =>
+      Effect.gen(function* () {
+        const whole = layer(yield* echo).pipe(Layer.provide(fetchLayer))
+        const call = Effect.provideService(get, FetchHttpClient.RequestInit, own)
+        assert.deepInclude(yield* Effect.provide(call, whole), { requestId: "mine" })
+      })
+    )
+
+    it.live(`with a RequestInit that follows redirects does not follow them, by ${name}`, () =>
+      Effect.gen(function* () {
+        let elsewhere = 0
+        const other = yield* serve((_, response) => {
+          elsewhere++
+          response.end('{"ok":true}')
+        })
+        const baseUrl = yield* serve((_, response) => response.writeHead(302, { location: other }).end())
+        for (const whole of [
+          layer(baseUrl).pipe(Layer.provide(fetchLayer), Layer.provide(init)),
+          layer(baseUrl).pipe(Layer.provide(fetchLayer.pipe(Layer.provide(init))))
+        ]) {
+          assert.deepInclude(reasonOf(yield* Effect.provide(get, whole)), { _tag: "UnexpectedResponse", status: 302 })
+        }
+        assert.strictEqual(elsewhere, 0)
+      })
+    )
+  }
 
   it.live("with a fetch of its own is the one that is called", () =>
     Effect.gen(function* () {

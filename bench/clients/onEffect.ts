@@ -14,13 +14,14 @@ const tracer = Layer.succeed(Tracer.Tracer, Tracer.make({ span: (options) => new
 export const onEffect =
   <R, E>(
     make: (baseUrl: string) => Effect.Effect<(id: string) => Effect.Effect<string, unknown>, E, R | HttpClient>,
-    layerOf: (baseUrl: string) => Layer.Layer<R, unknown, HttpClient>
+    layerOf: (baseUrl: string) => Layer.Layer<R, unknown, HttpClient>,
+    fetchLayer: Layer.Layer<HttpClient> = FetchHttpClient.layer
   ): Open =>
   async ({ baseUrl, fetch, isTraced, transport }) => {
     const http =
       transport === "undici"
         ? (await import("@effect/platform-node/NodeHttpClient")).layerUndici
-        : FetchHttpClient.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.Fetch, fetch)))
+        : fetchLayer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.Fetch, fetch)))
     const layer = layerOf(baseUrl).pipe(Layer.provideMerge(http))
     const runtime = ManagedRuntime.make(isTraced ? Layer.provideMerge(layer, tracer) : layer)
     const retrieve = await runtime.runPromise(make(baseUrl))

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { Ripio, SupportTickets, TicketId } from "effect-ripio-tickets"
+import { FetchTransport, Ripio, SupportTickets, TicketId } from "effect-ripio-tickets"
 import { onEffect } from "./onEffect.ts"
 
 export const open = onEffect(
@@ -12,5 +12,6 @@ export const open = onEffect(
           Effect.catchTag("NotFound", () => Effect.succeed("no such ticket"))
         )
     ),
-  (baseUrl) => Ripio.layer({ environment: { baseUrl }, clientId: "partner", clientSecret: Redacted.make("secret") })
+  (baseUrl) => Ripio.layer({ environment: { baseUrl }, clientId: "partner", clientSecret: Redacted.make("secret") }),
+  FetchTransport.layer
 )

@@ -17,7 +17,6 @@ const run = (effect: string) => `
   Effect.runPromise(Effect.provide(${effect}, FetchHttpClient.layer)).then(console.log)`
 const ours = (names: string) => `
   import { ${names} } from "effect-ripio-tickets"
-  import * as FetchHttpClient from "effect/http/FetchHttpClient"
   import * as Effect from "effect/Effect"
   import * as Layer from "effect/Layer"
   import * as Redacted from "effect/Redacted"`
@@ -56,17 +55,17 @@ const entries = {
     })
     const layer = Layer.effect(Tickets, get).pipe(Layer.provide(FetchHttpClient.layer))
     Effect.runPromise(Effect.provide(Effect.andThen(Tickets, ticket), [layer, FetchHttpClient.layer])).then(console.log)`,
-  "ours: the whole client": `${ours("Ripio, SupportTickets")}
-    const layer = Ripio.layer(${options}).pipe(Layer.provide(FetchHttpClient.layer))
+  "ours: the whole client": `${ours("FetchTransport, Ripio, SupportTickets")}
+    const layer = Ripio.layer(${options}).pipe(Layer.provide(FetchTransport.layer))
     Effect.runPromise(Effect.provide(SupportTickets.useSync((tickets) => tickets), layer)).then(console.log)`,
-  "ours: the whole client, layerConfig": `${ours("Ripio, SupportTickets")}
-    const layer = Ripio.layerConfig.pipe(Layer.provide(FetchHttpClient.layer))
+  "ours: the whole client, layerConfig": `${ours("FetchTransport, Ripio, SupportTickets")}
+    const layer = Ripio.layerConfig.pipe(Layer.provide(FetchTransport.layer))
     Effect.runPromise(Effect.provide(SupportTickets.useSync((tickets) => tickets), layer)).then(console.log)`,
-  "ours: retrieve alone": `${ours("AuthStaticToken, RipioHttp, RipioHttpLive, SupportTicketFromWire")}
+  "ours: retrieve alone": `${ours("AuthStaticToken, FetchTransport, RipioHttp, RipioHttpLive, SupportTicketFromWire")}
     import * as HttpClientRequest from "effect/http/HttpClientRequest"
     import * as Schema from "effect/Schema"
     const layer = RipioHttpLive.layer({ environment: "sandbox" }).pipe(
-      Layer.provide([AuthStaticToken.layer({ token: Redacted.make("token") }), FetchHttpClient.layer])
+      Layer.provide([AuthStaticToken.layer({ token: Redacted.make("token") }), FetchTransport.layer])
     )
     const decode = Schema.decodeUnknownResult(SupportTicketFromWire)
     const retrieve = RipioHttp.use((http) => http.execute(HttpClientRequest.get("/"), { operation: "retrieve", decode }))

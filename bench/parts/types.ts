@@ -21,13 +21,12 @@ const programs = {
     )`,
   "effect-ripio-tickets": `
     import * as Effect from "effect/Effect"
-    import * as FetchHttpClient from "effect/http/FetchHttpClient"
     import * as Layer from "effect/Layer"
-    import { Ripio, SupportTickets, TicketId } from "effect-ripio-tickets"
+    import { FetchTransport, Ripio, SupportTickets, TicketId } from "effect-ripio-tickets"
     export const ticket = SupportTickets.use((tickets) => tickets.retrieve(TicketId.make("..."))).pipe(
       Effect.map(({ _tag }) => _tag),
       Effect.catchTag("NotFound", () => Effect.succeed("no such ticket")),
-      Effect.provide(Ripio.layerConfig.pipe(Layer.provide(FetchHttpClient.layer)))
+      Effect.provide(Ripio.layerConfig.pipe(Layer.provide(FetchTransport.layer)))
     )`,
   zod: `
     import * as z from "zod"

@@ -31,16 +31,15 @@ export interface Options extends AuthClientCredentials.Options {}
  * **Example** (In code, with fetch as the transport)
  *
  * ```ts
- * import * as FetchHttpClient from "effect/http/FetchHttpClient"
  * import * as Layer from "effect/Layer"
  * import * as Redacted from "effect/Redacted"
- * import { Ripio } from "effect-ripio-tickets"
+ * import { FetchTransport, Ripio } from "effect-ripio-tickets"
  *
  * const argentina = Ripio.layer({
  *   environment: "sandbox",
  *   clientId: "partner-ar",
  *   clientSecret: Redacted.make("from your vault")
- * }).pipe(Layer.provide(FetchHttpClient.layer))
+ * }).pipe(Layer.provide(FetchTransport.layer))
  * ```
  *
  * @category layers

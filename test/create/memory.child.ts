@@ -5,15 +5,20 @@ import { basename } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { AuthStaticToken, CustomerId, RipioHttpLive, SupportTickets, SupportTicketsLive } from "../../src/index.ts"
+import {
+  AuthStaticToken,
+  CustomerId,
+  FetchTransport,
+  RipioHttpLive,
+  SupportTickets,
+  SupportTicketsLive
+} from "../../src/index.ts"
 
 const [, , transport, baseUrl = "", path = ""] = process.argv
 
 // Only what is used is loaded: it is the whole process that is measured.
 const client =
-  transport === "fetch"
-    ? (await import("effect/http/FetchHttpClient")).layer
-    : (await import("@effect/platform-node/NodeHttpClient")).layerUndici
+  transport === "fetch" ? FetchTransport.layer : (await import("@effect/platform-node/NodeHttpClient")).layerUndici
 
 const live = SupportTicketsLive.layer.pipe(
   Layer.provide(RipioHttpLive.layer({ environment: { baseUrl } })),

@@ -9,7 +9,7 @@ import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
 import { Ripio, SupportTickets } from "../../src/index.ts"
 import { apiErrors, created, ticketId } from "../support/scripted.ts"
-import { sockets } from "../support/server.ts"
+import { isFetch, sockets } from "../support/server.ts"
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 
@@ -132,7 +132,7 @@ const soak = async () => {
     check(`no rejection went unhandled`, rejections === 0)
     worker.postMessage("connections", [])
     // The global fetch keeps connections for the next call, and opens new ones for those that broke: a few for each call at once.
-    const [open, allowed] = [await told(worker), name === "fetch" ? 200 : 0]
+    const [open, allowed] = [await told(worker), isFetch(name) ? 200 : 0]
     check(`${open} connections are open, of ${allowed} allowed`, open <= allowed)
   }
   await worker.terminate()

@@ -171,7 +171,7 @@ const runtimes: ReadonlyArray<Runtime> = [
   onProcess("node-22", {}, bin("node-22", "bin", "node")),
   onProcess("node-24", {}, bin("node-24", "bin", "node")),
   onProcess("bun", {}, bin(".bin", "bun")),
-  onProcess("deno", { hidesRefusal: true, resends: true }, bin(".bin", "deno"), "run", "--no-remote", ...permissions),
+  onProcess("deno", { hidesRefusal: true }, bin(".bin", "deno"), "run", "--no-remote", ...permissions),
   workerd,
   chromium
 ]

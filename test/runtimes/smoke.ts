@@ -11,6 +11,7 @@ import * as TestClock from "effect/testing/TestClock"
 import {
   AuthStaticToken,
   CustomerId,
+  FetchTransport,
   makePollingSchedule,
   Ripio,
   RipioHttpLive,
@@ -52,8 +53,8 @@ const checks = (target: Target): Record<string, Effect.Effect<void, unknown>> =>
 
   const fetchClient =
     limits.asksForPasswords === true
-      ? FetchHttpClient.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { credentials: "omit" })))
-      : FetchHttpClient.layer
+      ? FetchTransport.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { credentials: "omit" })))
+      : FetchTransport.layer
   /** The whole client on the runtime's own fetch, and a real socket. */
   const client = Ripio.layer({ environment: { baseUrl }, clientId, clientSecret }).pipe(Layer.provide(fetchClient))
   /** Its parts at another base URL, with a token that no endpoint has to be asked for. */

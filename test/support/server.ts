@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
+import { FetchTransport } from "../../src/index.ts"
 
 /** A server of `node:http` on a port of this machine, until the scope ends; its base URL. */
 export const serve = (listener: RequestListener) =>
@@ -25,9 +26,13 @@ export const serve = (listener: RequestListener) =>
     }
   )
 
+/** Whether a client goes through the `fetch` of the runtime. */
+export const isFetch = (name: string): boolean => name.startsWith("Fetch")
+
 /** The clients that open a real socket. */
 export const sockets: ReadonlyArray<readonly [name: string, layer: Layer.Layer<HttpClient.HttpClient>]> = [
-  ["fetch", FetchHttpClient.layer],
+  ["FetchTransport", FetchTransport.layer],
+  ["FetchHttpClient", FetchHttpClient.layer],
   ["undici", NodeHttpClient.layerUndici],
   ["node:http", NodeHttpClient.layerNodeHttp]
 ]
