@@ -1,12 +1,12 @@
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
-import * as Stream from "effect/Stream"
+import { blobBody } from "./blobBody.ts"
 
 // As HTML's form encoding writes them; parsers undo it.
 const quoted = (name: string) => `"${name.replaceAll("\n", "%0A").replaceAll("\r", "%0D").replaceAll('"', "%22")}"`
 
 // Up to here a body is sent in one piece of bytes, which every transport sends with its length. A stream goes out without
-// one on `fetch`, and servers that take no such body see an empty form.
+// one by `FetchHttpClient`, and servers that take no such body see an empty form.
 const largestPiece = 8 * 1024 * 1024
 
 /**
@@ -36,10 +36,7 @@ export const multipart = (
     ]),
     `--${boundary}--\r\n`
   ])
-  if (body.size > largestPiece) {
-    const stream = Stream.fromReadableStream({ evaluate: () => body.stream(), onError: (cause) => cause })
-    return Effect.succeed(HttpBody.stream(stream, contentType, body.size))
-  }
+  if (body.size > largestPiece) return Effect.succeed(blobBody(body, contentType))
   return Effect.map(Effect.tryPromise({ try: () => body.arrayBuffer(), catch: (cause) => cause }), (bytes) =>
     HttpBody.uint8Array(new Uint8Array(bytes), contentType)
   )

@@ -1,12 +1,14 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import { HttpClientError, InvalidUrlError, TransportError } from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { blobOf } from "../internal/blobBody.ts"
 
 const make = Effect.gen(function* () {
   const outer = yield* Effect.context()
@@ -31,7 +33,7 @@ const make = Effect.gen(function* () {
 
 /** What `fetch` takes as it is: a URL in one piece, and a body that is at hand. */
 const isPlain = ({ body, hash, headers, urlParams }: HttpClientRequest): boolean =>
-  (body._tag === "Empty" || body._tag === "Uint8Array") &&
+  (body._tag === "Empty" || body._tag === "Uint8Array" || blobOf(body) !== undefined) &&
   urlParams.params.length === 0 &&
   Option.isNone(hash) &&
   headers["upgrade"] === undefined
@@ -40,7 +42,9 @@ const send = (request: HttpClientRequest, fetch: typeof globalThis.fetch, init: 
   Effect.map(
     Effect.tryPromise({
       try: (signal) => {
-        const { body, headers, method, url } = request
+        const { body, method, url } = request
+        // The runtime counts for itself.
+        const headers = body._tag === "Empty" ? request.headers : Headers.remove(request.headers, "content-length")
         return fetch(url, { ...init, method, headers, body: bodyOf(body), signal })
       },
       catch: (cause) =>
@@ -55,7 +59,7 @@ const send = (request: HttpClientRequest, fetch: typeof globalThis.fetch, init: 
 
 // Bytes are what the `fetch` of some runtimes sends again when a connection breaks, and tells nobody; a `Blob` is not.
 const bodyOf = (body: HttpClientRequest["body"]): Blob | null =>
-  body._tag === "Uint8Array" ? new Blob([isOwn(body.body) ? body.body : body.body.slice()]) : null
+  body._tag === "Uint8Array" ? new Blob([isOwn(body.body) ? body.body : body.body.slice()]) : (blobOf(body) ?? null)
 
 const isOwn = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> => bytes.buffer instanceof ArrayBuffer
 
@@ -63,9 +67,9 @@ const isOwn = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> => bytes.buf
  * Requests by the runtime's `fetch`: an `HttpClient` that does no more with them than this library asks for.
  *
  * It takes the place of `FetchHttpClient.layer`, whose `Fetch` and `RequestInit` it obeys (a call's over the layer's), at
- * a fraction of what that adds to a call. Redirects are not followed, spans and trace headers are not made, and a body in memory is handed over in a
- * way that keeps Deno from sending it twice. What it has no short way for, such as a body that is streamed, goes through
- * `FetchHttpClient`.
+ * a fraction of what that adds to a call. Redirects are not followed, and there are no spans and no trace headers. The body
+ * of a `create` is handed over as a `Blob`: `fetch` sends it with its length whatever its size, and that of Deno does not
+ * send it a second time when the connection breaks. What there is no short way for goes through `FetchHttpClient`.
  *
  * **Example** (The client on `fetch`)
  *

@@ -150,7 +150,7 @@ const chromiumPath = () => {
 
 const chromium: Runtime = {
   name: "chromium",
-  limits: { hidesRefusal: true, cannotStream: true, resends: true, asksForPasswords: true },
+  limits: { hidesRefusal: true, resends: true, asksForPasswords: true },
   version: () => run(root, chromiumPath(), "--version").trim(),
   run: async (target) => {
     server.pages.set("/page/bundle.js", readFileSync(await build("page", "bundle"), "utf8"))

@@ -106,7 +106,7 @@ export const serve = async () => {
     /** What this end has seen of a runtime, each as a check of its own. */
     evidence: async (
       name: string,
-      { cannotStream, resends }: Limits
+      { resends }: Limits
     ): Promise<ReadonlyArray<readonly [check: string, actual: unknown, expected: unknown]>> => {
       const all = await Effect.runPromise(sandbox.tickets)
       const tickets = all.filter(({ summary }) => summary.startsWith(`${name}: `))
@@ -124,7 +124,7 @@ export const serve = async () => {
               file.bytes.length
             ])
           ]),
-          cannotStream === true ? [sent(sizes.small)] : [sent(sizes.small), sent(sizes.large)]
+          [sent(sizes.small), sent(sizes.large)]
         ],
         resends === true
           ? ["server: the create that was dropped came twice, a limit of this runtime's fetch", dropped, 2]

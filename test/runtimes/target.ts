@@ -15,8 +15,6 @@ export interface Target {
 export interface Limits {
   /** It does not tell a connection that was never made from one that broke, so that a ticket may exist after both. */
   readonly hidesRefusal?: true
-  /** It streams no request body on HTTP/1.1. */
-  readonly cannotStream?: true
   /** Its `fetch` sends a POST once more when the connection is reset before an answer, and tells nobody. */
   readonly resends?: true
   /** It asks a person for a password when an answer says `WWW-Authenticate: Basic`, unless it is told not to. */

@@ -1,0 +1,15 @@
+import * as HttpBody from "effect/http/HttpBody"
+import * as Stream from "effect/Stream"
+
+const blobs = new WeakMap<HttpBody.HttpBody, Blob>()
+
+/** A body that is read while it is sent. */
+export const blobBody = (blob: Blob, contentType: string): HttpBody.HttpBody => {
+  const stream = Stream.fromReadableStream({ evaluate: () => blob.stream(), onError: (cause) => cause })
+  const body = HttpBody.stream(stream, contentType, blob.size)
+  blobs.set(body, blob)
+  return body
+}
+
+/** The blob behind such a body: `fetch` sends a `Blob` with its length, and a stream without one, if at all. */
+export const blobOf = (body: HttpBody.HttpBody): Blob | undefined => blobs.get(body)
