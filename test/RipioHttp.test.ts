@@ -399,6 +399,48 @@ describe("Retry-After", () => {
   )
 })
 
+describe("what a transport says", () => {
+  const nested = (depth: number, innermost: object): object =>
+    depth === 0 ? innermost : { message: `${depth}`, cause: nested(depth - 1, innermost) }
+
+  it.effect.each<readonly [what: string, cause: unknown, isSent: boolean, code?: string]>([
+    ["a connection that is refused", { code: "ECONNREFUSED" }, false, "ECONNREFUSED"],
+    ["that Bun was refused", { code: "ConnectionRefused" }, false, "ConnectionRefused"],
+    ["a name that is not known", { code: "ENOTFOUND" }, false, "ENOTFOUND"],
+    ["a name that cannot be asked for now", { code: "EAI_AGAIN" }, false, "EAI_AGAIN"],
+    ["a connection that takes too long", { code: "UND_ERR_CONNECT_TIMEOUT" }, false, "UND_ERR_CONNECT_TIMEOUT"],
+    ["a certificate that is past", { code: "CERT_HAS_EXPIRED" }, false, "CERT_HAS_EXPIRED"],
+    ["a certificate of one's own", { code: "DEPTH_ZERO_SELF_SIGNED_CERT" }, false, "DEPTH_ZERO_SELF_SIGNED_CERT"],
+    ["a chain of one's own", { code: "SELF_SIGNED_CERT_IN_CHAIN" }, false, "SELF_SIGNED_CERT_IN_CHAIN"],
+    ["an issuer unknown", { code: "UNABLE_TO_GET_ISSUER_CERT_LOCALLY" }, false, "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"],
+    ["no issuer", { code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" }, false, "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
+    ["a certificate of another", { code: "ERR_TLS_CERT_ALTNAME_INVALID" }, false, "ERR_TLS_CERT_ALTNAME_INVALID"],
+    ["no route while connecting", { code: "EHOSTUNREACH", syscall: "connect" }, false, "EHOSTUNREACH"],
+    ["the same within others", nested(4, { code: "ECONNREFUSED" }), false, "ECONNREFUSED"],
+    ["the same too deep to be looked for", nested(5, { code: "ECONNREFUSED" }), true],
+    ["no route later", { code: "EHOSTUNREACH", syscall: "write" }, true, "EHOSTUNREACH"],
+    ["a reset", { code: "ECONNRESET", syscall: "read" }, true, "ECONNRESET"],
+    ["a code that is no text", { code: 7 }, true],
+    ["nothing", undefined, true],
+    ["null", null, true],
+    ["a text", "ECONNREFUSED", true]
+  ])("tells whether it may have been sent: %s", ([, cause, mayHaveBeenSent, code]) =>
+    Effect.gen(function* () {
+      let sent = 0
+      const client = HttpClient.make((request) => {
+        sent++
+        return Effect.fail(new HttpClientError({ reason: new TransportError({ request, cause }) }))
+      })
+      const { send } = yield* httpOn(Layer.succeed(HttpClient.HttpClient, client), { retry: Schedule.recurs(2) })
+      const reason = reasonOf(yield* Effect.flip(send(HttpClientRequest.post("/path/"))))
+      assert.deepInclude(reason, { _tag: "TransportFailed", mayHaveBeenSent })
+      assert.strictEqual("code" in reason ? reason.code : undefined, code)
+      // What may have been sent is not sent again.
+      assert.strictEqual(sent, mayHaveBeenSent ? 1 : 3)
+    })
+  )
+})
+
 /** A client whose answers come as streams. */
 const streaming = (
   body: Stream.Stream<Uint8Array>,
@@ -448,6 +490,22 @@ describe("the time limit", () => {
       const { get, times } = yield* http(["hang", ok], { retry, timeout: "250 millis" })
       assert.strictEqual((yield* within("1 minute", get)).after, 1250)
       assert.deepStrictEqual(yield* times, [0, 1250])
+    })
+  )
+
+  it.effect("grows with what is sent: by a second for every 128 KiB", () =>
+    Effect.gen(function* () {
+      const { send } = yield* http(always("hang"), { retry: { times: 0 } })
+      for (const [bytes, millis] of [
+        [128 * 1024 - 1, 10_000],
+        [128 * 1024, 11_000],
+        [1024 * 1024, 18_000]
+      ] as const) {
+        const request = HttpClientRequest.post("/path/").pipe(HttpClientRequest.bodyUint8Array(new Uint8Array(bytes)))
+        const { after, error } = yield* failsWithin("1 hour", send(request))
+        assert.deepStrictEqual(fieldsOf(reasonOf(error)), { _tag: "TimedOut", after: Duration.millis(millis) })
+        assert.strictEqual(after, millis)
+      }
     })
   )
 

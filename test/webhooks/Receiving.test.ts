@@ -202,6 +202,28 @@ for (const [name, way = ways["the web handler"]!] of Object.entries(ways)) {
       )
     )
 
+    // To a port, `fetch` would have to send it to its end.
+    if (name !== "the route, on a port") {
+      it.effect("answers 413 to a body without end, and reads no further", () =>
+        receiving(way, ({ send }) =>
+          Effect.gen(function* () {
+            let pulled = 0
+            const endless = new ReadableStream({
+              pull: (controller) => {
+                pulled++
+                // What is read to its end would never get there.
+                if (pulled > 100) controller.error(new Error("read too far"))
+                else controller.enqueue(new Uint8Array(65_536))
+              }
+            })
+            const request = new Request(url, { method: "POST", body: endless, duplex: "half" } as RequestInit)
+            assert.strictEqual((yield* send(request)).status, 413)
+            assert.isAtMost(pulled, 7)
+          })
+        )
+      )
+    }
+
     for (const [what, onEvent] of [
       ["fails", () => Effect.fail("the database is away")],
       ["dies", () => Effect.die(new Error("a mistake"))],
