@@ -82,14 +82,26 @@ describe("a request", () => {
     })
   )
 
-  it.effect("keeps the headers of a RequestInit", () =>
+  it.effect("keeps the headers of a RequestInit beneath its own, and its body a Blob", () =>
     Effect.gen(function* () {
       const { calls, execute } = onFetch()
-      yield* execute(HttpClientRequest.get(url, { headers: { "x-own": "mine" } })).pipe(
-        Effect.provideService(FetchHttpClient.RequestInit, { headers: { "x-init": "too" } })
+      const request = HttpClientRequest.post(url, { headers: { "x-own": "mine" } }).pipe(
+        HttpClientRequest.bodyUint8Array(Uint8Array.of(1, 2, 3))
       )
-      const headers = new Headers(calls[0]?.[1].headers)
-      assert.deepStrictEqual([headers.get("x-own"), headers.get("x-init")], ["mine", "too"])
+      const ofInit = { "X-Init": "too", "X-Own": "yours" }
+      for (const headers of [ofInit, Object.entries(ofInit), new Headers(ofInit)]) {
+        yield* Effect.provideService(execute(request), FetchHttpClient.RequestInit, { headers })
+        const { body, headers: sent } = calls.at(-1)?.[1] ?? {}
+        assert.deepStrictEqual(
+          [...new Headers(sent)],
+          [
+            ["content-type", "application/octet-stream"],
+            ["x-init", "too"],
+            ["x-own", "mine"]
+          ]
+        )
+        assert.instanceOf(body, Blob)
+      }
     })
   )
 

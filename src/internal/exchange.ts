@@ -100,12 +100,15 @@ const withoutRedirects = (outer: RequestInit | undefined) => {
     })
 }
 
-// Calls mostly come with the same context as the last one, and a new one costs the fiber all that it looks up in it.
+// A context that a fiber has not seen costs it all that it looks up in it, and most programs have one for all their calls.
 const memo = (change: (context: Context.Context<never>) => Context.Context<never>) => {
-  let last: { readonly from: Context.Context<never>; readonly to: Context.Context<never> } | undefined
+  const changed = new WeakMap<Context.Context<never>, Context.Context<never>>()
   return (from: Context.Context<never>) => {
-    if (from !== last?.from) last = { from, to: change(from) }
-    return last.to
+    const known = changed.get(from)
+    if (known !== undefined) return known
+    const to = change(from)
+    changed.set(from, to)
+    return to
   }
 }
 
@@ -126,13 +129,14 @@ const answerOf = (
 const readBody = (
   response: HttpClientResponse.HttpClientResponse
 ): Effect.Effect<string | undefined, HttpClientError> => {
-  // The fetch client ends an upload that is still under way only with a body that it reads itself.
-  const web = response.request.body._tag === "Stream" ? Option.none() : HttpClientResponse.toWeb(response)
+  // While an upload may still be under way, `response.stream` is what ends it, by every client, and can be left.
+  const isStreamed = response.request.body._tag === "Stream"
+  const web = isStreamed ? Option.none() : HttpClientResponse.toWeb(response)
   // What its owner has read before us, for a log, the client still has.
   if (Option.isSome(web)) return web.value.bodyUsed ? readAgain(response) : readWeb(response, web.value)
   // A length that is known and small needs no counting, unless a compressed body grows.
   const { "content-encoding": encoding, "content-length": length } = response.headers
-  if (length !== undefined && Number(length) <= maxBodyBytes && encoding === undefined) {
+  if (!isStreamed && length !== undefined && Number(length) <= maxBodyBytes && encoding === undefined) {
     return response.text
   }
   return Effect.suspend(() => {

@@ -140,6 +140,8 @@ class Poller {
   }
 
   poll(): Sight {
+    // What came before may have taken longer than it should, on a machine that is busy or was asleep.
+    if (this.left <= 0) return this.giveUp()
     this.polls++
     const counted = Effect.withFiber((fiber) => {
       pollCount.updateUnsafe(1, fiber.context)

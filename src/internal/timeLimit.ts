@@ -35,7 +35,7 @@ export const timeLimit = <A, E, A2, E2>(
 const runtimeClock = Context.get(Context.empty(), Clock.Clock)
 const longestTimer = 2 ** 31 - 1
 
-// By the runtime's own clock a timer is enough; by another one, it takes a fiber that sleeps.
+// By the runtime's own clock a timer is enough. By another one, or for longer than a timer can, it takes a fiber that sleeps.
 const after = (
   duration: Duration.Duration,
   clock: Clock.Clock,

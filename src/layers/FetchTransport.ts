@@ -22,7 +22,7 @@ const make = Effect.gen(function* () {
         const init: RequestInit = { ...initOfLayer, ...initOfCall, redirect: "manual" }
         const fetch =
           Context.getOrUndefined(context, FetchHttpClient.Fetch) ?? Context.get(outer, FetchHttpClient.Fetch)
-        return isPlain(request) && init.headers === undefined
+        return isPlain(request)
           ? send(request, fetch, init)
           : Effect.provideService(effects.execute(request), FetchHttpClient.RequestInit, init)
       })
@@ -43,9 +43,7 @@ const send = (request: HttpClientRequest, fetch: typeof globalThis.fetch, init: 
     Effect.tryPromise({
       try: (signal) => {
         const { body, method, url } = request
-        // The runtime counts for itself.
-        const headers = body._tag === "Empty" ? request.headers : Headers.remove(request.headers, "content-length")
-        return fetch(url, { ...init, method, headers, body: bodyOf(body), signal })
+        return fetch(url, { ...init, method, headers: headersOf(request, init), body: bodyOf(body), signal })
       },
       catch: (cause) =>
         new HttpClientError({
@@ -57,6 +55,14 @@ const send = (request: HttpClientRequest, fetch: typeof globalThis.fetch, init: 
     (response) => HttpClientResponse.fromWeb(request, response)
   )
 
+const headersOf = ({ body, headers }: HttpClientRequest, init: RequestInit): Headers.Headers => {
+  const all = init.headers === undefined ? headers : Headers.merge(ofInit(init.headers), headers)
+  // The runtime counts for itself.
+  return body._tag === "Empty" ? all : Headers.remove(all, "content-length")
+}
+
+const ofInit = (init: HeadersInit) => Headers.fromInput(new globalThis.Headers(init))
+
 // Bytes are what the `fetch` of some runtimes sends again when a connection breaks, and tells nobody; a `Blob` is not.
 const bodyOf = (body: HttpClientRequest["body"]): Blob | null =>
   body._tag === "Uint8Array" ? new Blob([isOwn(body.body) ? body.body : body.body.slice()]) : (blobOf(body) ?? null)
@@ -67,9 +73,12 @@ const isOwn = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> => bytes.buf
  * Requests by the runtime's `fetch`: an `HttpClient` that does no more with them than this library asks for.
  *
  * It takes the place of `FetchHttpClient.layer`, whose `Fetch` and `RequestInit` it obeys (a call's over the layer's), at
- * a fraction of what that adds to a call. Redirects are not followed, and there are no spans and no trace headers. The body
- * of a `create` is handed over as a `Blob`: `fetch` sends it with its length whatever its size, and that of Deno does not
- * send it a second time when the connection breaks. What there is no short way for goes through `FetchHttpClient`.
+ * a fraction of what that adds to a call. Redirects are not followed. The body of a `create` is handed over as a `Blob`:
+ * `fetch` sends it with its length whatever its size, and that of Deno does not send it a second time when the connection
+ * breaks. What there is no short way for, such as URL parameters, goes through `FetchHttpClient`.
+ *
+ * It is made for the layers of this library. For requests of your own take `FetchHttpClient`, which also closes the
+ * connection of an answer that is not read to its end.
  *
  * **Example** (The client on `fetch`)
  *

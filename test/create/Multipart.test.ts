@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import { CustomerId, type NewTicket, SupportTickets } from "../../src/index.ts"
 import { Sandbox } from "../../src/testing/index.ts"
@@ -129,6 +132,36 @@ for (const [name, client] of sockets) {
       true
     )
   })
+}
+
+for (const [name, client] of sockets) {
+  for (const [size, bytes] of [
+    ["small", 10],
+    ["large", 9 * 1024 * 1024]
+  ] as const) {
+    it.live(`a ${size} create that is left while its answer stalls leaves no connection, by ${name}`, () =>
+      Effect.gen(function* () {
+        const answering = yield* Deferred.make<void>()
+        const closed = yield* Deferred.make<void>()
+        const url = yield* serve((request, response) => {
+          response.on("close", () => Effect.runSync(Deferred.succeed(closed, undefined)))
+          request.resume().on("end", () => {
+            response.writeHead(201, { "content-length": "100" }).write("{", () => {
+              setTimeout(() => Effect.runSync(Deferred.succeed(answering, undefined)), 50)
+            })
+          })
+        })
+        const ticket = ticketOf({ files: [new File([new Uint8Array(bytes)], "film.bin")] })
+        const fiber = yield* SupportTickets.use(({ create }) => create(ticket)).pipe(
+          Effect.provide([withTokenAt(url, client), Logger.layer([])]),
+          Effect.forkChild
+        )
+        yield* Deferred.await(answering)
+        yield* Fiber.interrupt(fiber)
+        yield* Deferred.await(closed)
+      }).pipe(Effect.scoped)
+    )
+  }
 }
 
 // `busboy` gives the type alone, and the platform all of it: neither is asked for more here.
