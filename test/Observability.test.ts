@@ -421,6 +421,20 @@ describe("metrics", () => {
   )
 })
 
+describe("an error", () => {
+  it.effect("carries no stack, and errors made after it still do", () =>
+    Effect.gen(function* () {
+      const limit = Error.stackTraceLimit
+      const { exit } = yield* onScript(Effect.flip(retrieve), [grant, { status: 404, json: apiErrors.notFound }])
+      const error = Exit.isSuccess(exit) ? exit.value : assert.fail("expected the error")
+      assert.strictEqual(error._tag, "NotFound")
+      assert.notInclude(error.stack ?? "", "\n    at ")
+      assert.strictEqual(Error.stackTraceLimit, limit)
+      assert.include(new Error("after it").stack ?? "", "\n    at ")
+    })
+  )
+})
+
 describe("logs", () => {
   const logged = <A, E, R>(program: Effect.Effect<A, E, R>) =>
     Effect.gen(function* () {
@@ -460,6 +474,22 @@ describe("logs", () => {
         "Debug: Trying again: retrieve: the server failed with status 503 (1 attempt)",
         "Debug: Trying again: retrieve: the connection failed: ECONNREFUSED: a fault of the sandbox (2 attempts)"
       ])
+    })
+  )
+
+  it.effect("a token that could not be renewed in time is a warning, with the reason", () =>
+    Effect.gen(function* () {
+      const program = Effect.gen(function* () {
+        yield* retrieve
+        yield* Effect.sleep("59 minutes")
+        yield* retrieve
+      })
+      const [line, ...others] = yield* logged(onScript(program, [grant, ok(pending), { status: 503 }, ok(pending)]))
+      assert.match(
+        line ?? "",
+        /^Warn: The access token is not renewed yet, the old one still serves: accessToken: .*503/u
+      )
+      assert.deepStrictEqual(others, [])
     })
   )
 

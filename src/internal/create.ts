@@ -4,13 +4,12 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Unauthenticated } from "../domain/AccessToken.ts"
-import { unexpectedApiError } from "../domain/Answer.ts"
 import { type ApiError, evidenceOf } from "../domain/ApiError.ts"
 import { contentHashOf } from "../domain/ContentHash.ts"
 import { CreateAmbiguous } from "../domain/CreateAmbiguous.ts"
 import { issueOf } from "../domain/Issue.ts"
 import { NewTicket } from "../domain/NewTicket.ts"
-import { notSent, type RipioHttpError, ripioHttpError } from "../domain/RipioHttpError.ts"
+import { notSent, type RipioHttpError, ServerFailed } from "../domain/RipioHttpError.ts"
 import { type Pending, SupportTicketFromWire } from "../domain/SupportTicket.ts"
 import { type NotEnabled, notEnabledOf } from "../domain/TicketError.ts"
 import { TicketRejected } from "../domain/TicketRejected.ts"
@@ -36,6 +35,15 @@ export const makeCreate = (http: RipioHttp["Service"]) => {
       ],
       files.map((file) => ["files", file])
     ).pipe(Effect.mapError((cause) => notSent(operation, `files: cannot be read (${String(cause)})`)))
+    const ambiguous = ({ attempts, reason, requestId }: Pick<RipioHttpError, "attempts" | "reason" | "requestId">) =>
+      new CreateAmbiguous({
+        customerId,
+        contentHash,
+        sentAt,
+        reason,
+        attempts,
+        ...(requestId === undefined ? {} : { requestId })
+      })
     return yield* http
       .execute(HttpClientRequest.post("/api/v1/supportTickets/", { body }), {
         operation,
@@ -46,20 +54,13 @@ export const makeCreate = (http: RipioHttp["Service"]) => {
         // In whatever state it is by now: its id is what matters, and asking for it tells the rest.
         Effect.map(({ ticketId }): Pending => ({ _tag: "Pending", ticketId })),
         Effect.catchTags({
-          ApiError: (error) => Effect.fail(refusalOf(error)),
-          RipioHttpError: (error) =>
+          ApiError: (error) =>
             Effect.fail(
-              mayHaveCreated(error)
-                ? new CreateAmbiguous({
-                    customerId,
-                    contentHash,
-                    sentAt,
-                    reason: error.reason,
-                    attempts: error.attempts,
-                    ...(error.requestId === undefined ? {} : { requestId: error.requestId })
-                  })
-                : error
-            )
+              refusalOf(error) ??
+                // Of a server that fails, nobody knows how far it came.
+                ambiguous({ ...error, reason: new ServerFailed({ status: error.status, code: error.code }) })
+            ),
+          RipioHttpError: (error) => Effect.fail(mayHaveCreated(error) ? ambiguous(error) : error)
         })
       )
   })
@@ -74,11 +75,8 @@ export const makeCreate = (http: RipioHttp["Service"]) => {
   }
 }
 
-const refusalOf = (error: ApiError): NotEnabled | TicketRejected | RipioHttpError =>
-  notEnabledOf(error) ??
-  (error.status < 500
-    ? new TicketRejected(evidenceOf(error))
-    : ripioHttpError(operation, error.attempts, unexpectedApiError(error), error.requestId))
+const refusalOf = (error: ApiError): NotEnabled | TicketRejected | undefined =>
+  notEnabledOf(error) ?? (error.status < 500 ? new TicketRejected(evidenceOf(error)) : undefined)
 
 /** Whether the ticket may have been taken: it was sent, and the answer is missing or says nothing of it. */
 const mayHaveCreated = (error: RipioHttpError): boolean => {

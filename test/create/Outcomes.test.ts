@@ -113,6 +113,14 @@ describe("what a create comes to", () => {
       1,
       "CreateAmbiguous ServerFailed"
     ],
+    [
+      "500 that says that there is no such ticket, stored",
+      Fault.afterStoring(Fault.status(500, { body: { code: 40017, type: "NotFound", detail: {}, status: 500 } })),
+      1,
+      1,
+      "CreateAmbiguous ServerFailed"
+    ],
+    ["a 300, which is no redirect that is answered so", Fault.status(300), 1, 0, "RipioHttpError UnexpectedResponse"],
     ["a token that is refused", Fault.unauthenticated(), 2, 1, "Pending"],
     ["a token that is refused, with 403", Fault.unauthenticated(403), 2, 1, "Pending"],
     ["a token that has expired", Fault.tokenExpired, 2, 1, "Pending"],
@@ -285,11 +293,12 @@ describe("a create that is interrupted", () => {
     Effect.map(Effect.all([sandbox.count("create"), sandbox.tickets]), ([sent, stored]) => [sent, stored.length])
 
   const warningFor = Effect.fnUntraced(function* (
-    lines: ReadonlyArray<{ level: string; annotations: object }>,
+    lines: ReadonlyArray<{ level: string; message: string; annotations: object }>,
     ticket: NewTicket
   ) {
     assert.strictEqual(lines.length, 1)
     assert.strictEqual(lines[0]?.level, "Warn")
+    assert.strictEqual(lines[0]?.message, "create: interrupted under way, so it may have been carried out unseen")
     const { customerId } = ticket
     assert.deepInclude(lines[0]?.annotations, { customerId, contentHash: yield* contentHashOf(ticket) })
     assert.property(lines[0]?.annotations, "sentAt")

@@ -16,6 +16,7 @@ import * as TestClock from "effect/testing/TestClock"
 import {
   type AwaitOptions,
   IssueKey,
+  OutcomeContradiction,
   SupportTickets,
   TicketEvent,
   TicketId,
@@ -80,6 +81,44 @@ describe("a wait with webhooks", () => {
       assert.strictEqual((yield* requests).length, 1)
     })
   )
+
+  describe("on a `TicketOutcomes` of the user's own", () => {
+    /** It tells nobody by itself: what it knows has to be asked for. */
+    const silent = (own: Partial<TicketOutcomes["Service"]>) =>
+      Layer.succeed(TicketOutcomes, {
+        publish: () => Effect.void,
+        settle: () => Effect.void,
+        known: () => Effect.succeedNone,
+        await: () => Effect.never,
+        waiting: Effect.succeed(0),
+        schedule: Schedule.spaced("1 second").pipe(Schedule.map(() => Effect.succeed(Duration.seconds(1)))),
+        ...own
+      })
+    const awaiting = Effect.fnUntraced(function* (answer: object, own: Partial<TicketOutcomes["Service"]>) {
+      const { layer, requests } = yield* scriptedTickets(() => Effect.succeed({ status: 200, json: answer }))
+      const fiber = yield* SupportTickets.use(({ awaitOutcome }) => awaitOutcome(ticketId)).pipe(
+        Effect.provide(layer.pipe(Layer.provide(silent(own)))),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("1 minute")
+      return { outcome: yield* Fiber.join(fiber), asked: (yield* requests).length }
+    })
+
+    it.effect("asks for nothing that became known while it waited", () =>
+      Effect.gen(function* () {
+        let looks = 0
+        const known = () => Effect.sync(() => (++looks > 2 ? Option.some(created) : Option.none()))
+        assert.deepStrictEqual(yield* awaiting(pending, { known }), { outcome: created, asked: 2 })
+      })
+    )
+
+    it.effect("takes what was known over an answer that says otherwise", () =>
+      Effect.gen(function* () {
+        const settle = (told: TicketOutcome) => Effect.fail(new OutcomeContradiction({ known: failed, told }))
+        assert.deepStrictEqual(yield* awaiting(createdAnswer, { settle }), { outcome: failed, asked: 1 })
+      })
+    )
+  })
 
   it.effect("finds the outcome of a webhook that overtook the answer of create", () =>
     onSandbox((sandbox, { awaitOutcome }) =>
