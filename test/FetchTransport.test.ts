@@ -48,7 +48,8 @@ describe("a request", () => {
         const { body, headers, method } = calls[0]?.[1] ?? {}
         assert.instanceOf(body, Blob)
         assert.deepStrictEqual(yield* Effect.promise(() => bytesOf(body)), [1, 2, 3])
-        assert.deepStrictEqual([method, new Headers(headers).get("content-type")], ["POST", "x/y"])
+        // The length is the runtime's to tell.
+        assert.deepStrictEqual([method, [...new Headers(headers)]], ["POST", [["content-type", "x/y"]]])
       }
     })
   )
@@ -56,12 +57,16 @@ describe("a request", () => {
   it.effect("with more to its URL, or a body that is streamed, goes out as well", () =>
     Effect.gen(function* () {
       const { calls, execute } = onFetch()
-      yield* execute(HttpClientRequest.get(url, { urlParams: { page: "2" }, hash: "end" }))
-      assert.strictEqual(calls[0]?.[0], `${url}?page=2#end`)
+      yield* execute(HttpClientRequest.get(url, { urlParams: { page: "2" } }))
+      yield* execute(HttpClientRequest.get(url, { hash: "end" }))
+      assert.deepStrictEqual(
+        calls.map(([called]) => called),
+        [`${url}?page=2`, `${url}#end`]
+      )
       const stream = Stream.make(Uint8Array.of(1), Uint8Array.of(2))
       yield* execute(HttpClientRequest.post(url).pipe(HttpClientRequest.bodyStream(stream)))
-      assert.deepInclude(calls[1]?.[1], { method: "POST", redirect: "manual" })
-      assert.deepStrictEqual(yield* Effect.promise(() => bytesOf(calls[1]?.[1].body)), [1, 2])
+      assert.deepInclude(calls[2]?.[1], { method: "POST", redirect: "manual" })
+      assert.deepStrictEqual(yield* Effect.promise(() => bytesOf(calls[2]?.[1].body)), [1, 2])
     })
   )
 
@@ -159,8 +164,10 @@ describe("an error", () => {
 
   it.effect("of a URL that is none is an InvalidUrlError", () =>
     Effect.gen(function* () {
-      const reason = yield* failing(HttpClientRequest.get("no url"), new TypeError("Failed to parse URL"))
-      assert.strictEqual(reason._tag, "InvalidUrlError")
+      const cause = new TypeError("Failed to parse URL")
+      const reason = yield* failing(HttpClientRequest.get("no url"), cause)
+      assert.deepInclude(reason, { _tag: "InvalidUrlError", cause })
+      assert.strictEqual(reason.request.url, "no url")
     })
   )
 

@@ -159,6 +159,22 @@ describe("spans", () => {
     })
   )
 
+  it.effect("an answer counts as an error from 400 on", () =>
+    Effect.gen(function* () {
+      for (const [status, type] of [
+        [399, undefined],
+        [400, "400"]
+      ] as const) {
+        const trace = tracing()
+        yield* onScript(retrieve, [grant, { status }]).pipe(Effect.withTracer(trace.tracer))
+        assert.deepStrictEqual(
+          trace.attributes("GET").map((attributes) => attributes["error.type"]),
+          [type]
+        )
+      }
+    })
+  )
+
   it.effect("every way to fail ends them as failed, with the error that the caller sees", () =>
     Effect.gen(function* () {
       const cases: ReadonlyArray<readonly [keyof typeof calls, ReadonlyArray<ScriptedStep>, ReadonlyArray<string>]> = [

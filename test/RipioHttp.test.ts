@@ -8,10 +8,12 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
-import { HttpClientError, TransportError } from "effect/http/HttpClientError"
+import { HttpClientError, InvalidUrlError, TransportError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -22,6 +24,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import {
   AuthStaticToken,
+  FetchTransport,
   type Environment,
   type RequestOptions,
   Ripio,
@@ -441,6 +444,123 @@ describe("what a transport says", () => {
   )
 })
 
+describe("the words of a transport", () => {
+  const failing = (fail: (request: HttpClientRequest.HttpClientRequest) => HttpClientError) =>
+    Effect.gen(function* () {
+      const client = HttpClient.make((request) => Effect.fail(fail(request)))
+      const { get } = yield* httpOn(Layer.succeed(HttpClient.HttpClient, client), { retry: { times: 0 } })
+      return reasonOf(yield* Effect.flip(get))
+    })
+
+  it.effect.each<readonly [what: string, cause: unknown, description: string]>([
+    ["one", new Error("socket hang up"), "socket hang up"],
+    ["one within the other", new TypeError("fetch failed", { cause: new Error("reset") }), "fetch failed: reset"],
+    ["those that say something", { message: "", cause: { message: 7, cause: { message: "reset" } } }, "reset"],
+    ["a secret that it repeats", new Error("Bearer static-token refused"), "Bearer <redacted> refused"]
+  ])("are in the description: %s", ([, cause, description]) =>
+    Effect.gen(function* () {
+      const reason = yield* failing(
+        (request) => new HttpClientError({ reason: new TransportError({ request, cause }) })
+      )
+      assert.deepInclude(reason, { _tag: "TransportFailed", description })
+    })
+  )
+
+  it.effect("are those of Effect where there is no cause", () =>
+    Effect.gen(function* () {
+      const reason = yield* failing((request) => new HttpClientError({ reason: new TransportError({ request }) }))
+      assert.deepInclude(reason, {
+        _tag: "TransportFailed",
+        description: "Transport error (GET https://skala-sandbox.ripio.com/path/)"
+      })
+    })
+  )
+
+  it.effect("of a URL that is none are an InvalidRequest", () =>
+    Effect.gen(function* () {
+      const cause = new TypeError("Invalid URL")
+      const reason = yield* failing(
+        (request) => new HttpClientError({ reason: new InvalidUrlError({ request, cause }) })
+      )
+      assert.deepStrictEqual(fieldsOf(reason), { _tag: "InvalidRequest", issue: "Invalid URL" })
+    })
+  )
+
+  it.effect("that come after an answer began do not show that nothing was sent", () =>
+    Effect.gen(function* () {
+      let sent = 0
+      const client = HttpClient.make((request) => {
+        sent++
+        const body = new ReadableStream({
+          pull: (controller) => controller.error(Object.assign(new Error("refused"), { code: "ECONNREFUSED" }))
+        })
+        return Effect.succeed(HttpClientResponse.fromWeb(request, new Response(body)))
+      })
+      const { send } = yield* httpOn(Layer.succeed(HttpClient.HttpClient, client), { retry: Schedule.recurs(2) })
+      const reason = reasonOf(yield* Effect.flip(send(HttpClientRequest.post("/path/"))))
+      assert.deepInclude(reason, { _tag: "TransportFailed", mayHaveBeenSent: true, code: "ECONNREFUSED" })
+      assert.strictEqual(sent, 1)
+    })
+  )
+})
+
+describe("the body of an answer", () => {
+  const empty = { _tag: "UnexpectedResponse", status: 200, issue: "the body is empty", excerpt: "" }
+  const fetching = (body: () => BodyInit | null) =>
+    FetchTransport.layer.pipe(
+      Layer.provide(Layer.succeed(FetchHttpClient.Fetch, () => Promise.resolve(new Response(body()))))
+    )
+
+  it.effect("that is none, or has no byte, is empty", () =>
+    Effect.gen(function* () {
+      for (const body of [null, "", new Blob([])]) {
+        const { get } = yield* httpOn(fetching(() => body))
+        assert.deepStrictEqual(fieldsOf(reasonOf(yield* Effect.flip(get))), empty)
+      }
+      const { get } = yield* httpOn(streaming(Stream.empty).layer)
+      assert.deepStrictEqual(fieldsOf(reasonOf(yield* Effect.flip(get))), empty)
+    })
+  )
+
+  it.effect("that comes in pieces is put together, also where a character is cut", () =>
+    Effect.gen(function* () {
+      const bytes = new TextEncoder().encode('{"ok":true,"text":"ñ💸"}')
+      for (const size of [1, 5, bytes.length]) {
+        const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+          bytes.slice(index * size, (index + 1) * size)
+        )
+        const { execute } = yield* httpOn(fetching(() => Stream.toReadableStream(Stream.fromIterable(pieces))))
+        const got = yield* execute(HttpClientRequest.get("/path/"), {
+          operation,
+          decode: (json) => Result.succeed(json)
+        })
+        assert.deepStrictEqual(got, { ok: true, text: "ñ💸" })
+      }
+    })
+  )
+
+  it.effect("that the owner of the client has read before us counts as well", () =>
+    Effect.gen(function* () {
+      const reading = (layer: Layer.Layer<HttpClient.HttpClient>) =>
+        Layer.effect(
+          HttpClient.HttpClient,
+          Effect.map(
+            HttpClient.HttpClient,
+            HttpClient.tap((response) => response.text)
+          )
+        ).pipe(Layer.provide(layer))
+      for (const [length, isRead] of [
+        [64 * 1024, true],
+        [64 * 1024 + 1, false]
+      ] as const) {
+        const text = '{"ok":true}'.padEnd(length)
+        const { get } = yield* httpOn(reading(fetching(() => text)))
+        assert.strictEqual(Exit.isSuccess(yield* Effect.exit(get)), isRead)
+      }
+    })
+  )
+})
+
 /** A client whose answers come as streams. */
 const streaming = (
   body: Stream.Stream<Uint8Array>,
@@ -526,6 +646,40 @@ describe("the time limit", () => {
       )
       assert.strictEqual(reasonOf(yield* Effect.flip(get))._tag, "TimedOut")
       assert.isTrue(ended)
+    })
+  )
+
+  it.live("leaves no timer behind, and no fiber", () =>
+    Effect.gen(function* () {
+      const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
+      const { get } = yield* http(() => Effect.as(Effect.yieldNow, ok))
+      const before = timers()
+      for (let call = 0; call < 20; call++) yield* get
+      assert.isBelow(timers() - before, 10)
+      // One that is left takes its timer with it.
+      for (let call = 0; call < 20; call++) {
+        const hanging = yield* http(always("hang"))
+        const fiber = yield* Effect.forkChild(hanging.get, { startImmediately: true })
+        yield* Effect.yieldNow
+        yield* Fiber.interrupt(fiber)
+      }
+      assert.isBelow(timers() - before, 10)
+    })
+  )
+
+  it.effect("leaves no fiber behind by a clock that is not the runtime's", () =>
+    Effect.gen(function* () {
+      const { get } = yield* http(() => Effect.as(Effect.yieldNow, ok))
+      const fibers = { started: 0, active: 0 }
+      yield* Effect.provideService(Effect.repeat(get, { times: 9 }), Metric.FiberRuntimeMetrics, {
+        recordFiberStart: () => {
+          fibers.started++
+          fibers.active++
+        },
+        recordFiberEnd: () => void fibers.active--
+      })
+      assert.strictEqual(fibers.active, 0)
+      assert.isAtLeast(fibers.started, 20)
     })
   )
 
