@@ -2,6 +2,7 @@ import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Cause from "effect/Cause"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
@@ -9,6 +10,9 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import {
   ApiError,
+  CreateAmbiguous,
+  CustomerId,
+  InboxUnavailable,
   InvalidOption,
   InvalidRequest,
   isOutcome,
@@ -23,6 +27,7 @@ import {
   SupportTicketFromWire,
   TicketId,
   TicketOutcome,
+  TicketRejected,
   TimedOut,
   TransportFailed,
   Unauthenticated,
@@ -323,7 +328,33 @@ const errors: ReadonlyArray<readonly [error: Error & { readonly _tag: string }, 
     }),
     [ticketId, "15m", "31 polls", "keep its id and ask again later", httpError(reasons.TimedOut).message]
   ],
-  [new OutcomePending({ ticketId, polls: 1, elapsed: Duration.zero }), ["1 poll:", "keep its id and ask again later"]]
+  [new OutcomePending({ ticketId, polls: 1, elapsed: Duration.zero }), ["1 poll: keep its id and ask again later"]],
+  [
+    new TicketRejected({ ...evidence, status: 400, code: 20099, type: "Odd", detail: { summary: ["too long"] } }),
+    [
+      'The API refused the ticket, which does not exist: mend what it says and raise it again: {"summary":["too long"]}',
+      "(400, code 20099 Odd, request 7f3a)"
+    ]
+  ],
+  ...[{}, { requestId: "7f3a" }].map(
+    (answer) =>
+      [
+        new CreateAmbiguous({
+          customerId: CustomerId.make("3f2a7c1e-5b1d-4c0e-9a57-0d7f4b1c2e3d"),
+          contentHash: "0123456789abcdef".repeat(4),
+          sentAt: DateTime.makeUnsafe("2026-06-26T14:30:00Z"),
+          reason: reasons.TimedOut,
+          attempts: 1,
+          ...answer
+        }),
+        [
+          "customer 3f2a7c1e-5b1d-4c0e-9a57-0d7f4b1c2e3d may exist, do not raise it again before you have looked: ",
+          reasons.TimedOut.message,
+          `(sent at 2026-06-26T14:30:00.000Z, content 0123456789ab${"requestId" in answer ? ", request 7f3a" : ""})`
+        ]
+      ] as const
+  ),
+  [new InboxUnavailable({ cause: "x" }), ["The inbox cannot reach its store: look at the database behind it"]]
 ]
 
 describe("errors", () => {
@@ -411,7 +442,10 @@ describe("errors", () => {
         UnexpectedResponse,
         InvalidRequest,
         RipioHttpError,
-        OutcomePending
+        OutcomePending,
+        TicketRejected,
+        CreateAmbiguous,
+        InboxUnavailable
       ])
     )
     for (const [error] of errors) {

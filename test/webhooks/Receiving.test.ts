@@ -351,7 +351,7 @@ describe("the web handler alone", () => {
   it.effect("does not start with a time that cannot work", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(make(() => Effect.void, { timeout: 0 }))
-      assert.strictEqual(error._tag === "InvalidOption" && error.option, "timeout")
+      assert.deepInclude(error, { option: "timeout", issue: "expected a duration above zero" })
     })
   )
 })

@@ -185,25 +185,27 @@ describe("the signature", () => {
     })
   )
 
-  for (const value of [
-    "",
-    "sha256=",
-    digits,
-    `sha1=${digits}`,
-    `SHA256=${digits}`,
-    `sha256=${digits.slice(2)}`,
-    `sha256=${digits}00`,
-    `sha256=${digits.slice(1)}g`,
-    `sha256= ${digits}`,
-    `sha256=${digits}, sha256=${digits}`,
-    [`sha256=${digits}`, `sha256=${digits}`],
-    `sha256=${digits.slice(1)}１`
-  ]) {
+  const prefix = "expected sha256= and 64 hexadecimal digits"
+  const got = (characters: number) => `expected 64 hexadecimal digits after sha256=, got ${characters} characters`
+  for (const [value, issue] of [
+    ["", prefix],
+    ["sha256=", got(0)],
+    [digits, "expected sha256= before the digits; acceptBareHex lets it pass"],
+    [`sha1=${digits}`, prefix],
+    [`SHA256=${digits}`, prefix],
+    [`sha256=${digits.slice(2)}`, got(62)],
+    [`sha256=${digits}00`, got(66)],
+    [`sha256=${digits.slice(1)}g`, got(64)],
+    [`sha256= ${digits}`, got(65)],
+    [`sha256=${digits}, sha256=${digits}`, got(137)],
+    [Array<string>(2).fill(`sha256=${digits}`), "expected one value"],
+    [`sha256=${digits.slice(1)}１`, got(64)]
+  ] as const) {
     it.effect(`is malformed as ${JSON.stringify(value).replaceAll(digits, "<digits>")}`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(verify(signed(value)))
         assert.strictEqual(error.reason._tag, "MalformedSignature")
-        assert.match(error.message, /^Webhook rejected, look at the header: http-x-wh-signature-256: /u)
+        assert.strictEqual(error.message, `Webhook rejected, look at the header: http-x-wh-signature-256: ${issue}`)
         assert.notInclude(inspect(error), digits)
       })
     )
@@ -231,6 +233,7 @@ describe("the signature", () => {
         secrets: [secret, older]
       })
       assert.strictEqual(reason._tag === "SignatureMismatch" && reason.secretsTried, 2)
+      assert.include(reason.message, ", 2 secrets tried)")
       assert.strictEqual((yield* reasonOf(delivery(body, older)))._tag, "SignatureMismatch")
     })
   )
@@ -243,19 +246,28 @@ describe("a signature that does not match", () => {
     headers: { "http-x-wh-signature-256": nodeSignature(body) }
   })
 
-  for (const [what, changed] of [
-    ["empty", ""],
-    ["pretty-printed", JSON.stringify(createdJson, null, 2)],
-    ["with its characters unescaped", body.replace("SUP", "ñ")],
-    ["with a byte order mark", `\ufeff${body}`],
-    ["wrapped", `"${body}"`]
+  const anew = "the body does not begin as Ripio's do: it was parsed and serialised again, or wrapped in something"
+  const unescaped =
+    "the body holds characters that Ripio sends escaped: it was parsed and serialised again, or its encoding was changed"
+  for (const [what, changed, issue] of [
+    ["empty", "", "the body is empty: was it read before?"],
+    ["pretty-printed", JSON.stringify(createdJson, null, 2), anew],
+    ["as an array", `[${body}]`, anew],
+    ["with its characters unescaped", body.replace("SUP", "ñ"), unescaped],
+    ["with the first byte that is not ASCII", Uint8Array.of(...bytesOf(body), 0x80), unescaped],
+    ["with a byte order mark", `\ufeff${body}`, unescaped],
+    ["wrapped", `"${body}"`, anew]
   ] as const) {
     it.effect(`over a body ${what} speaks of the body`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(verify(sent(changed)))
         assert.strictEqual(error.reason._tag, "SignatureMismatch")
         assert.strictEqual(error.suspect, "body")
-        assert.match(error.message, /^Webhook rejected, look at the body: /u)
+        const { length } = sent(changed).body
+        assert.strictEqual(
+          error.message,
+          `Webhook rejected, look at the body: the signature does not match: ${issue} (${length} bytes, 1 secret tried)`
+        )
       })
     )
   }
@@ -264,21 +276,23 @@ describe("a signature that does not match", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(verify(sent(body.replace("SUP-1234", "SUP-1235"))))
       assert.strictEqual(error.suspect, "secret")
+      assert.include(error.message, "so the secret is of another account or environment, or was replaced; or ")
       assert.include(error.message, `(${body.length} bytes, 1 secret tried)`)
     })
   )
 
-  for (const [what, parsed] of [
-    ["an object", createdJson],
-    ["a text", body],
-    ["nothing", undefined],
-    ["null", null]
+  for (const [what, parsed, type] of [
+    ["an object", createdJson, "of type object"],
+    ["a text", body, "of type string"],
+    ["nothing", undefined, "of type undefined"],
+    ["null", null, "null"]
   ] as const) {
     it.effect(`nor does one with ${what} in the place of bytes, which slips past the types`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(verify({ ...sent(body), body: parsed as unknown as Uint8Array }))
         assert.strictEqual(error.reason._tag, "SignatureMismatch")
-        assert.include(error.message, "not bytes")
+        assert.include(error.message, `the body is ${type} and not bytes: hand over the bytes as received`)
+        assert.include(error.message, "(0 bytes, 0 secrets tried)")
       })
     )
   }

@@ -33,6 +33,13 @@ describe("the layer", () => {
         const error = yield* Effect.flip(build(secrets))
         assert.strictEqual(error._tag, "InvalidOption")
         assert.strictEqual(error.option, option)
+        const isShort = secrets.some((text) => text !== "" && text.trim() === text && text.length < 16)
+        assert.strictEqual(
+          error.issue,
+          isShort || secrets[0] === ""
+            ? "expected at least 16 bytes"
+            : "expected no white space at its ends and no control character"
+        )
         if (secrets[0] !== "") assert.notInclude(inspect(error), secrets[0].trim() || "never")
       })
     )
@@ -42,7 +49,7 @@ describe("the layer", () => {
     Effect.gen(function* () {
       const none = [] as unknown as readonly [Redacted.Redacted]
       const error = yield* Effect.flip(Effect.provide(TicketWebhooks, TicketWebhooksLive.layer({ secrets: none })))
-      assert.strictEqual(error.option, "secrets")
+      assert.deepInclude(error, { option: "secrets", issue: "expected at least one secret" })
     })
   )
 
