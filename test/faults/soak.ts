@@ -62,7 +62,7 @@ const heap = async () => {
 /** One answer of the server's thread. */
 const told = (worker: Worker) => new Promise<number>((resolve) => worker.once("message", resolve))
 
-const defaults: Record<string, number> = { undici: 100_000 }
+const defaults: Record<string, number> = { FetchTransport: 100_000, undici: 100_000 }
 
 const soak = async () => {
   if (globalThis.gc === undefined) throw new Error("run it with --expose-gc")

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -204,6 +205,30 @@ for (const [name, way = ways["the web handler"]!] of Object.entries(ways)) {
 
     // To a port, `fetch` would have to send it to its end.
     if (name !== "the route, on a port") {
+      const streaming = (body: ReadableStream, headers: Record<string, string> = {}) =>
+        new Request(url, { method: "POST", body, duplex: "half", headers } as RequestInit)
+
+      it.effect("puts together a body that comes in pieces", () =>
+        receiving(way, ({ events, send }) =>
+          Effect.gen(function* () {
+            const { body, headers } = jsonDelivery(createdJson)
+            const pieces = [body.subarray(0, 10), body.subarray(10, 11), body.subarray(11)]
+            const whole = Stream.toReadableStream(Stream.fromIterable(pieces))
+            assert.strictEqual((yield* send(streaming(whole, headers))).status, 200)
+            assert.strictEqual(events.length, 1)
+          })
+        )
+      )
+
+      it.effect("answers 400 to a body that breaks off", () =>
+        receiving(way, ({ send }) =>
+          Effect.gen(function* () {
+            const broken = new ReadableStream({ pull: (controller) => controller.error(new Error("reset")) })
+            assert.strictEqual((yield* send(streaming(broken))).status, 400)
+          })
+        )
+      )
+
       it.effect("answers 413 to a body without end, and reads no further", () =>
         receiving(way, ({ send }) =>
           Effect.gen(function* () {
@@ -216,8 +241,7 @@ for (const [name, way = ways["the web handler"]!] of Object.entries(ways)) {
                 else controller.enqueue(new Uint8Array(65_536))
               }
             })
-            const request = new Request(url, { method: "POST", body: endless, duplex: "half" } as RequestInit)
-            assert.strictEqual((yield* send(request)).status, 413)
+            assert.strictEqual((yield* send(streaming(endless))).status, 413)
             assert.isAtMost(pulled, 7)
           })
         )

@@ -302,6 +302,15 @@ describe("a contradiction", () => {
     })
   )
 
+  it.effect("is none where a failure is told twice", () =>
+    Effect.gen(function* () {
+      const outcomes = yield* Effect.provide(TicketOutcomes, TicketOutcomesLive.layer())
+      for (let times = 0; times < 2; times++) yield* outcomes.publish(eventOf(failed))
+      const error = yield* Effect.provide(Effect.flip(outcomes.publish(eventOf(created))), Logger.layer([]))
+      assert.deepStrictEqual([error.known, error.told], [failed, created])
+    })
+  )
+
   it.effect("of a poll and a webhook shows when the webhook comes", () =>
     onSandbox((sandbox, { awaitOutcome }) =>
       Effect.gen(function* () {
@@ -318,22 +327,28 @@ describe("its memory", () => {
   it.effect("holds as many outcomes as one likes, and forgets the oldest first", () =>
     Effect.gen(function* () {
       const outcomes = yield* Effect.provide(TicketOutcomes, TicketOutcomesLive.layer({ capacity: 2 }))
+      const one = yield* Effect.provide(TicketOutcomes, TicketOutcomesLive.layer({ capacity: 1 }))
       const ids = [1, 2, 3].map((n) => TicketId.make(`00000000-0000-4000-8000-00000000000${n}`))
-      for (const id of ids) yield* outcomes.settle({ _tag: "Failed", ticketId: id })
-      const known = yield* Effect.forEach(ids, (id) => Effect.map(outcomes.known(id), Option.isSome))
-      assert.deepStrictEqual(known, [false, true, true])
+      for (const id of ids) {
+        yield* outcomes.settle({ _tag: "Failed", ticketId: id })
+        yield* one.settle({ _tag: "Failed", ticketId: id })
+      }
+      const knownTo = ({ known }: TicketOutcomes["Service"]) =>
+        Effect.forEach(ids, (id) => Effect.map(known(id), Option.isSome))
+      assert.deepStrictEqual(yield* knownTo(outcomes), [false, true, true])
+      assert.deepStrictEqual(yield* knownTo(one), [false, false, true])
     })
   )
 
-  for (const [options, option] of [
-    [{ capacity: 0 }, "capacity"],
-    [{ capacity: 1.5 }, "capacity"],
-    [{ quietAfter: -1 }, "quietAfter"]
+  for (const [options, option, issue] of [
+    [{ capacity: 0 }, "capacity", "expected a whole number above zero"],
+    [{ capacity: 1.5 }, "capacity", "expected a whole number above zero"],
+    [{ quietAfter: -1 }, "quietAfter", "expected a duration that is not negative"]
   ] as const) {
     it.effect(`does not start with ${JSON.stringify(options)}`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(Effect.provide(TicketOutcomes, TicketOutcomesLive.layer(options)))
-        assert.strictEqual(error.option, option)
+        assert.deepInclude(error, { option, issue })
       })
     )
   }
