@@ -9,7 +9,7 @@ import { contentHashOf } from "../domain/ContentHash.ts"
 import { CreateAmbiguous } from "../domain/CreateAmbiguous.ts"
 import { issueOf } from "../domain/Issue.ts"
 import { NewTicket } from "../domain/NewTicket.ts"
-import { notSent, type RipioHttpError, ServerFailed } from "../domain/RipioHttpError.ts"
+import { notSent, type RipioHttpError, type RipioHttpErrorReason, ServerFailed } from "../domain/RipioHttpError.ts"
 import { type Pending, SupportTicketFromWire } from "../domain/SupportTicket.ts"
 import { type NotEnabled, notEnabledOf } from "../domain/TicketError.ts"
 import { TicketRejected } from "../domain/TicketRejected.ts"
@@ -35,7 +35,7 @@ export const makeCreate = (http: RipioHttp["Service"]) => {
       ],
       files.map((file) => ["files", file])
     ).pipe(Effect.mapError((cause) => notSent(operation, `files: cannot be read (${String(cause)})`)))
-    const ambiguous = ({ attempts, reason, requestId }: Pick<RipioHttpError, "attempts" | "reason" | "requestId">) =>
+    const ambiguous = ({ attempts, requestId }: ApiError | RipioHttpError, reason: RipioHttpErrorReason) =>
       new CreateAmbiguous({
         customerId,
         contentHash,
@@ -58,9 +58,9 @@ export const makeCreate = (http: RipioHttp["Service"]) => {
             Effect.fail(
               refusalOf(error) ??
                 // Of a server that fails, nobody knows how far it came.
-                ambiguous({ ...error, reason: new ServerFailed({ status: error.status, code: error.code }) })
+                ambiguous(error, new ServerFailed({ status: error.status, code: error.code }))
             ),
-          RipioHttpError: (error) => Effect.fail(mayHaveCreated(error) ? ambiguous(error) : error)
+          RipioHttpError: (error) => Effect.fail(mayHaveCreated(error) ? ambiguous(error, error.reason) : error)
         })
       )
   })
