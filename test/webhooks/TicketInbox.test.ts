@@ -160,6 +160,26 @@ describe("poison", () => {
     return { inbox, handled, attempts: () => attempts }
   })
   const options = { maxAttempts: 3, retrySchedule: Schedule.spaced("1 second") }
+  const second = Effect.andThen(settle, TestClock.adjust("1 second"))
+
+  for (const [what, inbox, expected] of [
+    ["after 1 s, and then twice as long each time, by default", {}, [1, 2, 2, 3, 3, 3, 3, 4]],
+    ["as often as its owner says", { retrySchedule: Schedule.spaced("5 seconds") }, [1, 1, 1, 1, 1, 2, 2, 2]]
+  ] as const) {
+    it.effect(`is tried again ${what}`, () =>
+      Effect.gen(function* () {
+        const { attempts, inbox } = yield* poison
+        yield* inbox.offer(event(1))
+        const counts: Array<number> = []
+        for (let seconds = 0; seconds < expected.length; seconds++) {
+          yield* settle
+          counts.push(attempts())
+          yield* second
+        }
+        assert.deepStrictEqual(counts, [...expected])
+      }).pipe(Effect.provide(Layer.merge(inMemory(inbox), Logger.layer([]))))
+    )
+  }
 
   it.effect("is parked after the last attempt, and holds up nothing behind it", () =>
     Effect.gen(function* () {
