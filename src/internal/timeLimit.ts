@@ -25,10 +25,7 @@ export const timeLimit = <A, E, A2, E2>(
         stop()
         resume(exit)
       })
-      return Effect.suspend(() => {
-        stop()
-        return Fiber.interrupt(child)
-      })
+      return Fiber.interrupt(child)
     })
   )
 
