@@ -255,11 +255,29 @@ describe("an error answer, through retrieve", () => {
       const { message } = error.detail
       assert(typeof message === "string")
       assert.match(message, /^Header "Bearer <redacted>" and form .* are refused$/u)
+      assert.deepStrictEqual(error.detail["nested"], [{ client_secret: "<redacted>" }, null, true])
     })
   )
 })
 
 describe("JSON that is nested beyond the stack", () => {
+  it.effect("is kept a hundred levels deep, and its end is marked", () =>
+    Effect.gen(function* () {
+      const nest = (levels: number): unknown => (levels === 0 ? "Bearer abcdefghijkl" : [nest(levels - 1)])
+      const kept = (levels: number, end: string): unknown => (levels === 0 ? end : [kept(levels - 1, end)])
+      // The body and its `detail` are two levels themselves.
+      for (const [levels, expected] of [
+        [98, kept(98, "Bearer <redacted>")],
+        [99, kept(99, "Bearer <redacted>")],
+        [100, kept(99, "…")]
+      ] as const) {
+        const error = yield* Effect.flip(retrieveOnce(404, { ...apiErrors.notFound, detail: { nested: nest(levels) } }))
+        assert(error._tag === "NotFound")
+        assert.deepStrictEqual(error.detail["nested"], expected)
+      }
+    })
+  )
+
   const times = (before: string, after: string) => 60_000 / (before.length + after.length)
   const deep = (before: string, after: string) =>
     `{"deep":${before.repeat(times(before, after))}0${after.repeat(times(before, after))}`
