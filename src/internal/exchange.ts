@@ -36,15 +36,14 @@ export const makeExchange = Effect.fnUntraced(function* (timeout: Duration.Durat
     withoutRedirects(Option.getOrUndefined(init))
   )
   // The client's own span would keep what a transport says as it says it, be it of our secrets: `traced` stands for it.
-  const untraced = memo((context) =>
+  const untraced = (context: Context.Context<never>) =>
     context.pipe(
       Context.add(HttpClient.TracerPropagationEnabled, false),
       Context.add(HttpClient.TracerDisabledWhen, () => true)
     )
-  )
 
   const exchange: Exchange = (request, secrets) => {
-    const duration = Duration.sum(timeout, uploadTime(request))
+    const duration = withUpload(timeout, request)
     const fail = (error: HttpClientError) => Effect.fail(toReason(error, secrets))
     const read = (response: HttpClientResponse.HttpClientResponse) =>
       Effect.matchEffect(readBody(response), {
@@ -83,34 +82,19 @@ const traced = <E>({ method, url }: HttpClientRequest, answer: Effect.Effect<Ans
   )
 
 // A large file takes the time that a slow line needs for it: a second for every 128 KiB.
-const uploadTime = ({ body }: HttpClientRequest): Duration.Duration =>
-  Duration.seconds(Math.floor(((body._tag === "Empty" ? undefined : body.contentLength) ?? 0) / (128 * 1024)))
+const withUpload = (timeout: Duration.Duration, { body }: HttpClientRequest): Duration.Duration =>
+  body._tag === "Empty"
+    ? timeout
+    : Duration.sum(timeout, Duration.seconds(Math.floor((body.contentLength ?? 0) / (128 * 1024))))
 
 // The owner of a fetch client may give it a `RequestInit` in its own layer, around ours or around a call. All that is not
 // of redirects stays as it is, so it is changed where the client is about to read it, in the fiber of the attempt.
-const withoutRedirects = (outer: RequestInit | undefined) => {
-  const manual = memo((context) => {
-    const init = Context.getOrUndefined(context, FetchHttpClient.RequestInit) ?? outer
-    return Context.add(context, FetchHttpClient.RequestInit, { ...init, redirect: "manual" })
+const withoutRedirects = (outer: RequestInit | undefined) => (request: HttpClientRequest) =>
+  Effect.withFiber((fiber) => {
+    const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit) ?? outer
+    fiber.setContext(Context.add(fiber.context, FetchHttpClient.RequestInit, { ...init, redirect: "manual" }))
+    return Effect.succeed(request)
   })
-  return (request: HttpClientRequest) =>
-    Effect.withFiber((fiber) => {
-      fiber.setContext(manual(fiber.context))
-      return Effect.succeed(request)
-    })
-}
-
-// A context that a fiber has not seen costs it all that it looks up in it, and most programs have one for all their calls.
-const memo = (change: (context: Context.Context<never>) => Context.Context<never>) => {
-  const changed = new WeakMap<Context.Context<never>, Context.Context<never>>()
-  return (from: Context.Context<never>) => {
-    const known = changed.get(from)
-    if (known !== undefined) return known
-    const to = change(from)
-    changed.set(from, to)
-    return to
-  }
-}
 
 const utf8 = new TextDecoder()
 

@@ -84,7 +84,7 @@ class Poller {
 
   /** The next sight: at once for the first, after a wait for each further one. */
   next(): Sight {
-    if (this.lastError?.reason._tag === "InvalidRequest" || this.left <= 0) return this.giveUp()
+    if (this.lastError?.reason._tag === "InvalidRequest") return this.giveUp()
     const { news } = this
     if (news === undefined) return this.pollUnlessKnown()
     return Pull.matchEffect(this.step(this.clock.currentTimeMillisUnsafe(), news), {
@@ -125,7 +125,7 @@ class Poller {
   pollAfter(scheduled: Duration.Duration, news: News): Sight {
     const asked = news._tag === "RipioHttpError" ? retryAfterOf(news) : undefined
     const delay = asked === undefined ? scheduled : Duration.max(scheduled, Duration.min(asked, longestPause))
-    const left = this.left
+    const { left } = this
     return Duration.toMillis(delay) < left
       ? Effect.flatMap(this.clock.sleep(delay), () => this.pollUnlessKnown())
       : Effect.flatMap(this.clock.sleep(Duration.millis(left)), () => this.giveUp())
@@ -141,13 +141,14 @@ class Poller {
 
   poll(): Sight {
     // What came before may have taken longer than it should, on a machine that is busy or was asleep.
-    if (this.left <= 0) return this.giveUp()
+    const { left } = this
+    if (left <= 0) return this.giveUp()
     this.polls++
     const counted = Effect.withFiber((fiber) => {
       pollCount.updateUnsafe(1, fiber.context)
       return this.retrieve(this.ticketId)
     })
-    const sight = timeLimit(counted, Duration.millis(this.left), () => this.giveUp())
+    const sight = timeLimit(counted, Duration.millis(left), () => this.giveUp())
     return Effect.matchEffect(sight, {
       onSuccess: (ticket) => {
         this.news = this.lastTicket = ticket

@@ -30,11 +30,11 @@ export const makeRetrieve =
           )
       })
       .pipe(
-        Effect.catchTag("ApiError", (error) =>
-          Effect.fail(
-            ticketErrorOf(error, id) ??
-              ripioHttpError(operation, error.attempts, unexpectedApiError(error), error.requestId)
-          )
+        Effect.mapError((error) =>
+          error._tag === "ApiError"
+            ? (ticketErrorOf(error, id) ??
+              ripioHttpError(operation, error.attempts, unexpectedApiError(error), error.requestId))
+            : error
         ),
         withSpan("SupportTickets.retrieve", { ticketId: id })
       )
