@@ -146,17 +146,24 @@ for (const [name, client] of sockets) {
         const url = yield* serve((request, response) => {
           response.on("close", () => Effect.runSync(Deferred.succeed(closed, undefined)))
           request.resume().on("end", () => {
-            response.writeHead(201, { "content-length": "100" }).write("{", () => {
-              setTimeout(() => Effect.runSync(Deferred.succeed(answering, undefined)), 50)
-            })
+            response.writeHead(201, { "content-length": "100" }).write("{")
           })
         })
+        const watched = Layer.effect(
+          HttpClient.HttpClient,
+          Effect.map(
+            HttpClient.HttpClient,
+            HttpClient.tap(() => Deferred.succeed(answering, undefined))
+          )
+        ).pipe(Layer.provide(client))
         const ticket = ticketOf({ files: [new File([new Uint8Array(bytes)], "film.bin")] })
         const fiber = yield* SupportTickets.use(({ create }) => create(ticket)).pipe(
-          Effect.provide([withTokenAt(url, client), Logger.layer([])]),
+          Effect.provide([withTokenAt(url, watched), Logger.layer([])]),
           Effect.forkChild
         )
         yield* Deferred.await(answering)
+        // The client goes on to the body before it is left.
+        yield* Effect.yieldNow
         yield* Fiber.interrupt(fiber)
         yield* Deferred.await(closed)
       }).pipe(Effect.scoped)
