@@ -17,6 +17,7 @@ import * as Tracer from "effect/Tracer"
 import { type Answer, maxBodyBytes } from "../domain/Answer.ts"
 import { excerpt, scrub } from "../domain/Excerpt.ts"
 import { InvalidRequest, TimedOut, TransportFailed } from "../domain/RipioHttpError.ts"
+import { readUpTo } from "./readUpTo.ts"
 import { timeLimit } from "./timeLimit.ts"
 
 /** Sends a request once, and reads the whole answer. */
@@ -35,13 +36,6 @@ export const makeExchange = Effect.fnUntraced(function* (timeout: Duration.Durat
     yield* HttpClient.HttpClient,
     withoutRedirects(Option.getOrUndefined(init))
   )
-  // The client's own span would keep what a transport says as it says it, be it of our secrets: `traced` stands for it.
-  const untraced = (context: Context.Context<never>) =>
-    context.pipe(
-      Context.add(HttpClient.TracerPropagationEnabled, false),
-      Context.add(HttpClient.TracerDisabledWhen, () => true)
-    )
-
   const exchange: Exchange = (request, secrets) => {
     const duration = withUpload(timeout, request)
     const fail = (error: HttpClientError) => Effect.fail(toReason(error, secrets))
@@ -62,6 +56,13 @@ export const makeExchange = Effect.fnUntraced(function* (timeout: Duration.Durat
   }
   return exchange
 })
+
+// The client's own span would keep what a transport says as it says it, be it of our secrets: `traced` stands for it.
+const untraced = (context: Context.Context<never>) =>
+  context.pipe(
+    Context.add(HttpClient.TracerPropagationEnabled, false),
+    Context.add(HttpClient.TracerDisabledWhen, () => true)
+  )
 
 /** The span of an attempt, by the conventions of OpenTelemetry, if there is a tracer to see it. */
 const traced = <E>({ method, url }: HttpClientRequest, answer: Effect.Effect<Answer, E>): Effect.Effect<Answer, E> =>
@@ -148,10 +149,10 @@ const readWeb = (response: HttpClientResponse.HttpClientResponse, { body }: Resp
     : Effect.callback<string | undefined, HttpClientError>((resume) => {
         const reader = body.getReader()
         const cancel = () => void reader.cancel().catch(constVoid)
-        readText(reader).then(
-          (text) => {
-            if (text === undefined) cancel()
-            resume(Effect.succeed(text))
+        readUpTo(maxBodyBytes, reader).then(
+          (bytes) => {
+            if (bytes === undefined) cancel()
+            resume(Effect.succeed(bytes && utf8.decode(bytes)))
           },
           (cause: unknown) =>
             resume(
@@ -162,27 +163,6 @@ const readWeb = (response: HttpClientResponse.HttpClientResponse, { body }: Resp
         )
         return Effect.sync(cancel)
       })
-
-const readText = async (reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string | undefined> => {
-  const chunks: Array<Uint8Array> = []
-  let bytes = 0
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    bytes += value.byteLength
-    if (bytes > maxBodyBytes) return undefined
-    chunks.push(value)
-  }
-  const [only] = chunks
-  if (only !== undefined && chunks.length === 1) return utf8.decode(only)
-  const whole = new Uint8Array(bytes)
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return utf8.decode(whole)
-}
 
 // The API documents none, so the names that proxies and frameworks use are tried.
 const requestIdHeaders = ["x-request-id", "request-id", "x-correlation-id", "cf-ray"]

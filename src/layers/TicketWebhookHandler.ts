@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
 import type { TicketEvent } from "../domain/TicketEvent.ts"
 import { maxWebhookBytes } from "../domain/WebhookRejected.ts"
+import { readUpTo } from "../internal/readUpTo.ts"
 import { makeIntake, type ReceiveOptions } from "../internal/webhookIntake.ts"
 import type { TicketWebhooks } from "../services/TicketWebhooks.ts"
 
@@ -80,23 +81,7 @@ const readBody = ({ body }: Request) =>
   Effect.tryPromise(async () => {
     if (body === null) return new Uint8Array()
     const reader = body.getReader()
-    const chunks: Array<Uint8Array> = []
-    let length = 0
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) break
-      length += value.byteLength
-      if (length > maxWebhookBytes) {
-        void reader.cancel().catch(constVoid)
-        return undefined
-      }
-      chunks.push(value)
-    }
-    const bytes = new Uint8Array(length)
-    let offset = 0
-    for (const chunk of chunks) {
-      bytes.set(chunk, offset)
-      offset += chunk.byteLength
-    }
+    const bytes = await readUpTo(maxWebhookBytes, reader)
+    if (bytes === undefined) void reader.cancel().catch(constVoid)
     return bytes
   })
