@@ -1,6 +1,5 @@
 // Runs every step of `npm test`, also after one has failed, and ends with the sum of them all as one plain line.
-import { spawn } from "node:child_process"
-import { stripVTControlCharacters } from "node:util"
+import { count, run } from "./run.ts"
 
 interface Step {
   readonly name: string
@@ -25,21 +24,6 @@ const steps: ReadonlyArray<Step> = [
 // What is set for a real account stays out of the tests.
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("RIPIO_")))
 
-const run = (command: string) =>
-  new Promise<{ readonly code: number; readonly output: string }>((resolve) => {
-    const child = spawn(command, { shell: true, env, stdio: ["ignore", "pipe", "inherit"] })
-    const chunks: Array<Buffer> = []
-    child.stdout.on("data", (chunk: Buffer) => {
-      chunks.push(chunk)
-      process.stdout.write(chunk)
-    })
-    child.on("close", (code) => {
-      resolve({ code: code ?? 1, output: stripVTControlCharacters(Buffer.concat(chunks).toString()) })
-    })
-  })
-
-const count = (line: string, what: string) => Number(new RegExp(`(\\d+) ${what}`, "u").exec(line)?.[1] ?? 0)
-
 let passed = 0
 let failed = 0
 const failures: Array<string> = []
@@ -47,7 +31,7 @@ const failures: Array<string> = []
 for (const { command, counted, name } of steps) {
   const start = performance.now()
   console.log(`\n--- ${name}: ${command}`)
-  const { code, output } = await run(command)
+  const { code, output } = await run(command, [], { env, shell: true })
   let ok = code === 0
   if (counted === undefined) {
     passed += ok ? 1 : 0

@@ -1,10 +1,11 @@
 // `npm run test:peers`: what others wrote judges the client, the sandbox and the signatures over real sockets, and then
 // every fault at every byte, and many calls on each client. `--skip` leaves out a step by its name. What a step needs and
 // cannot have is a failure.
-import { spawn, spawnSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { parseArgs, stripVTControlCharacters } from "node:util"
+import { parseArgs } from "node:util"
+import { count, run } from "../../scripts/run.ts"
 
 const root = join(import.meta.dirname, "..", "..")
 const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -69,25 +70,6 @@ const install = () => {
   must(root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", ...missing)
 }
 
-const run = ({ args, env }: Step) =>
-  new Promise<{ readonly code: number; readonly output: string }>((resolve) => {
-    const child = spawn(process.execPath, args, {
-      cwd: root,
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "inherit"]
-    })
-    const chunks: Array<Buffer> = []
-    child.stdout.on("data", (chunk: Buffer) => {
-      chunks.push(chunk)
-      process.stdout.write(chunk)
-    })
-    child.on("close", (code) => {
-      resolve({ code: code ?? 1, output: stripVTControlCharacters(Buffer.concat(chunks).toString()) })
-    })
-  })
-
-const count = (line: string, what: string) => Number(new RegExp(`(\\d+) ${what}`, "u").exec(line)?.[1] ?? 0)
-
 let passed = 0
 let failed = 0
 const failures: Array<string> = []
@@ -101,7 +83,7 @@ for (const step of steps) {
   print(`\n--- ${step.name}`)
   try {
     if (step.name === "peers") install()
-    const { code, output } = await run(step)
+    const { code, output } = await run(process.execPath, step.args, { cwd: root, env: { ...process.env, ...step.env } })
     const line = [...output.matchAll(step.counted)].at(-1)?.[1] ?? ""
     const ok = code === 0 && count(line, "passed") > 0 && count(line, "failed") === 0
     passed += count(line, "passed")
