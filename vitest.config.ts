@@ -22,11 +22,15 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["**/node_modules/**", "test/package/**"] }
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["**/node_modules/**", "test/system/package/**"]
+        }
       },
       {
         extends: true,
-        test: { name: "package", include: ["test/package/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 }
+        test: { name: "package", include: ["test/system/package/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 }
       }
     ]
   }

@@ -1,5 +1,5 @@
 export { Unauthenticated } from "./domain/AccessToken.ts"
-export { type Answer, type Classification, classify, type Evidence, maxBodyBytes } from "./domain/Answer.ts"
+export { type Answer, type Classification, classify, type Evidence, maxBodyBytes } from "./domain/classify.ts"
 export { ApiError, ApiErrorBody, ApiErrorCode } from "./domain/ApiError.ts"
 export * from "./domain/AwaitOptions.ts"
 export * from "./domain/ContentHash.ts"
@@ -13,7 +13,7 @@ export * from "./domain/NewTicket.ts"
 export * from "./domain/OutcomeContradiction.ts"
 export * from "./domain/OutcomePending.ts"
 export * from "./domain/PollingSchedule.ts"
-export { longestRetryAfter, type RequestOptions, type RetryPolicy } from "./domain/RetryPolicy.ts"
+export { maxRetryAfter, type RequestOptions, type RetryPolicy } from "./domain/RetryPolicy.ts"
 export {
   InvalidRequest,
   RateLimited,

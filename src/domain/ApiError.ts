@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { excerpt } from "./Excerpt.ts"
+import { excerpt } from "./Redaction.ts"
 
 /**
  * The API's codes that the library acts on. The code says more than the HTTP status: one and the same code is

@@ -15,10 +15,10 @@ export class OutcomeContradiction extends Schema.TaggedError<OutcomeContradictio
   /** The outcome that came first, and stands. */
   known: TicketOutcome,
   /** The one that contradicts it. */
-  told: TicketOutcome
+  received: TicketOutcome
 }) {
   override get message() {
-    return `Ticket ${this.known.ticketId} ended as ${nameOf(this.known)}, and is now said to have ended as ${nameOf(this.told)}: the first stands, ask Ripio which is true`
+    return `Ticket ${this.known.ticketId} ended as ${nameOf(this.known)}, and is now said to have ended as ${nameOf(this.received)}: the first stands, ask Ripio which is true`
   }
 }
 

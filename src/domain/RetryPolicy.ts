@@ -47,7 +47,7 @@ export interface RequestOptions {
  * @category models
  * @since 0.1.0
  */
-export const longestRetryAfter = Duration.seconds(60)
+export const maxRetryAfter = Duration.seconds(60)
 
 /** The schedule of a policy. Its waits are drawn between zero and their bound ("full jitter"), so that callers spread. */
 export const retrySchedule = (policy: RetryPolicy): Schedule.Schedule<unknown, RipioHttpError> => {

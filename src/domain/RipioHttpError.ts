@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
-import { stackless } from "../internal/stackless.ts"
+import { stackless } from "./withoutStackTrace.ts"
 
 /**
  * No answer, because the connection failed: refused, reset, cut in the middle of the body, name not found.

@@ -1,7 +1,7 @@
 import * as Schema from "effect/Schema"
 import { type ApiError, ApiErrorCode, evidence, evidenceOf, inBrackets } from "./ApiError.ts"
 import type { Unauthenticated } from "./AccessToken.ts"
-import { stackless } from "../internal/stackless.ts"
+import { stackless } from "./withoutStackTrace.ts"
 import { TicketId } from "./TicketId.ts"
 
 /**

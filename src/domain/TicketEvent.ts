@@ -1,7 +1,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { issueOf } from "./Issue.ts"
+import { issueOf } from "./describeSchemaError.ts"
 import { IssueKey } from "./IssueKey.ts"
 import type { TicketOutcome } from "./SupportTicket.ts"
 import { TicketId } from "./TicketId.ts"

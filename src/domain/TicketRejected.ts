@@ -1,6 +1,6 @@
 import * as Schema from "effect/Schema"
 import { evidence, inBrackets } from "./ApiError.ts"
-import { excerpt } from "./Excerpt.ts"
+import { excerpt } from "./Redaction.ts"
 
 /**
  * The API refused to raise the ticket, and no ticket exists: a field is not as it wants it, or the customer is unknown or

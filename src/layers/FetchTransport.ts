@@ -8,7 +8,7 @@ import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { blobOf } from "../internal/blobBody.ts"
+import { blobOf } from "../internal/http/blobBody.ts"
 
 const make = Effect.gen(function* () {
   const outer = yield* Effect.context()

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
 import type { TicketEvent } from "../domain/TicketEvent.ts"
 import { maxWebhookBytes } from "../domain/WebhookRejected.ts"
-import { readUpTo } from "../internal/readUpTo.ts"
-import { makeIntake, type ReceiveOptions } from "../internal/webhookIntake.ts"
+import { readUpTo } from "../internal/http/readAtMost.ts"
+import { makeIntake, type ReceiveOptions } from "../internal/webhooks/receive.ts"
 import type { TicketWebhooks } from "../services/TicketWebhooks.ts"
 
 /**

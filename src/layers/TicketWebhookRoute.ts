@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
 import type { TicketEvent } from "../domain/TicketEvent.ts"
 import { maxWebhookBytes } from "../domain/WebhookRejected.ts"
-import { makeIntake, type ReceiveOptions } from "../internal/webhookIntake.ts"
+import { makeIntake, type ReceiveOptions } from "../internal/webhooks/receive.ts"
 import type { TicketWebhooks } from "../services/TicketWebhooks.ts"
 
 /**

@@ -6,10 +6,10 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import { Unauthenticated } from "../domain/AccessToken.ts"
-import { type Answer, classify, unexpected } from "../domain/Answer.ts"
+import { type Answer, classify, unexpected } from "../domain/classify.ts"
 import { ApiError } from "../domain/ApiError.ts"
 import { baseUrlOf, type Environment } from "../domain/Environment.ts"
-import { issueOf } from "../domain/Issue.ts"
+import { issueOf } from "../domain/describeSchemaError.ts"
 import type { RequestOptions } from "../domain/RetryPolicy.ts"
 import {
   type RipioHttpError,
@@ -17,11 +17,11 @@ import {
   type RipioHttpErrorReason,
   ServerFailed
 } from "../domain/RipioHttpError.ts"
-import { makeExchange } from "../internal/exchange.ts"
+import { makeExchange } from "../internal/http/sendOnce.ts"
 import * as metrics from "../internal/metrics.ts"
 import { requestOptions } from "../internal/options.ts"
-import { passing, patient, retrying, unsent } from "../internal/retry.ts"
-import { stackless } from "../internal/stackless.ts"
+import { passing, patient, retrying, unsent } from "../internal/http/retry.ts"
+import { stackless } from "../domain/withoutStackTrace.ts"
 import { AuthService } from "./AuthService.ts"
 
 /**

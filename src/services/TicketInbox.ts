@@ -5,11 +5,11 @@ import * as Metric from "effect/Metric"
 import type { PersistedQueueFactory } from "effect/persistence/PersistedQueue"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { excerpt } from "../domain/Excerpt.ts"
+import { excerpt } from "../domain/Redaction.ts"
 import { InboxUnavailable } from "../domain/InboxUnavailable.ts"
 import { InvalidOption } from "../domain/InvalidOption.ts"
 import { TicketEvent } from "../domain/TicketEvent.ts"
-import { parkedEvents } from "../internal/webhookMetrics.ts"
+import { deadLetters } from "../internal/webhooks/webhookMetrics.ts"
 
 /**
  * An event that the inbox gave up on.
@@ -17,19 +17,19 @@ import { parkedEvents } from "../internal/webhookMetrics.ts"
  * @category models
  * @since 0.1.0
  */
-export const ParkedEvent = Schema.Struct({
+export const DeadLetter = Schema.Struct({
   event: TicketEvent,
   /** How often it was tried. */
   attempts: Schema.Int,
   /** Why the last attempt failed, at most 512 characters. */
   failure: Schema.String
-}).annotate({ identifier: "ParkedEvent" })
+}).annotate({ identifier: "DeadLetter" })
 
 /**
  * @category models
  * @since 0.1.0
  */
-export type ParkedEvent = typeof ParkedEvent.Type
+export type DeadLetter = typeof DeadLetter.Type
 
 /**
  * Between the webhook and the work: it stores each event before Ripio is told that it arrived, and hands it to a handler
@@ -71,8 +71,8 @@ export class TicketInbox extends Context.Service<
     /**
      * Waits for a parked event and hands it over. If that succeeds, the event is done with; if not, it stays parked.
      */
-    readonly takeParked: <A, E, R>(
-      handler: (parked: ParkedEvent) => Effect.Effect<A, E, R>
+    readonly takeDeadLetter: <A, E, R>(
+      handler: (parked: DeadLetter) => Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E | InboxUnavailable, R>
   }
 >()("effect-ripio-tickets/TicketInbox") {
@@ -131,7 +131,7 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
   if (!isCount(maxAttempts)) return yield* invalid("maxAttempts", "expected a whole number above zero")
   const options = { maxAttempts: neverGiveUp, ...(retrySchedule === undefined ? {} : { retrySchedule }) }
   const events = yield* queues.make({ name, schema: TicketEvent, ...options })
-  const parked = yield* queues.make({ name: `${name}:parked`, schema: ParkedEvent, ...options })
+  const parked = yield* queues.make({ name: `${name}:parked`, schema: DeadLetter, ...options })
 
   const offer = (event: TicketEvent) =>
     events.offer(event, { id: event.dedupeKey }).pipe(
@@ -144,7 +144,7 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
     parked
       .offer({ event, attempts, failure: excerpt(failure) }, { id: event.dedupeKey })
       .pipe(
-        Effect.andThen(Metric.update(parkedEvents, 1)),
+        Effect.andThen(Metric.update(deadLetters, 1)),
         Effect.andThen(
           Effect.logError(`Parked the webhook ${event.dedupeKey} after ${attempts} attempts: ${excerpt(failure)}`)
         )
@@ -213,7 +213,7 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
   return TicketInbox.of({
     offer,
     handle,
-    takeParked: (handler) =>
+    takeDeadLetter: (handler) =>
       parked
         .take((event) => Effect.mapError(handler(event), (error) => ({ error })))
         .pipe(

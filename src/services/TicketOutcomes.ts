@@ -12,8 +12,8 @@ import type { RipioHttpError } from "../domain/RipioHttpError.ts"
 import type { SupportTicket, TicketOutcome } from "../domain/SupportTicket.ts"
 import { outcomeOfEvent, type TicketEvent } from "../domain/TicketEvent.ts"
 import type { TicketId } from "../domain/TicketId.ts"
-import { contradictions } from "../internal/webhookMetrics.ts"
-import { stackless } from "../internal/stackless.ts"
+import { contradictions } from "../internal/webhooks/webhookMetrics.ts"
+import { stackless } from "../domain/withoutStackTrace.ts"
 
 /**
  * Where the outcomes of tickets and those who wait for them meet, in one process and for one account.
@@ -50,13 +50,13 @@ export class TicketOutcomes extends Context.Service<
      */
     readonly publish: (event: TicketEvent) => Effect.Effect<void, OutcomeContradiction>
     /** The same for an outcome from elsewhere, such as an answer of the API. */
-    readonly settle: (outcome: TicketOutcome) => Effect.Effect<void, OutcomeContradiction>
+    readonly record: (outcome: TicketOutcome) => Effect.Effect<void, OutcomeContradiction>
     /** The outcome of a ticket, if it is known. */
-    readonly known: (id: TicketId) => Effect.Effect<Option.Option<TicketOutcome>>
-    /** The outcome of a ticket: at once if it is known, or else when it is told. */
+    readonly get: (id: TicketId) => Effect.Effect<Option.Option<TicketOutcome>>
+    /** The outcome of a ticket: at once if it is known, or else when it is recorded. */
     readonly await: (id: TicketId) => Effect.Effect<TicketOutcome>
     /** How many wait. */
-    readonly waiting: Effect.Effect<number>
+    readonly waiterCount: Effect.Effect<number>
     /** The schedule that tickets are polled on unless their caller has another: a slow one while webhooks arrive. */
     readonly schedule: Schedule.Schedule<Duration.Duration, SupportTicket | RipioHttpError>
   }
@@ -72,7 +72,7 @@ export interface TicketOutcomesOptions {
   /** How many outcomes are remembered: the 10,000 last by default. */
   readonly capacity?: number
   /** For how long after an event webhooks count as arriving: 1 hour by default. */
-  readonly quietAfter?: Duration.Input
+  readonly assumeWebhooksFor?: Duration.Input
   /** The schedule of polls while they do: after 15 s by default, then twice as long each time, 2 minutes at most. */
   readonly schedule?: Schedule.Schedule<Duration.Duration, SupportTicket | RipioHttpError>
 }
@@ -91,14 +91,14 @@ const invalid = (option: string, issue: string) => Effect.fail(new InvalidOption
  */
 export const makeTicketOutcomes = ({
   capacity = 10_000,
-  quietAfter = Duration.hours(1),
+  assumeWebhooksFor = Duration.hours(1),
   schedule: slow = safetyNet()
 }: TicketOutcomesOptions = {}): Effect.Effect<TicketOutcomes["Service"], InvalidOption> =>
   Effect.gen(function* () {
     if (!Number.isInteger(capacity) || capacity < 1)
       return yield* invalid("capacity", "expected a whole number above zero")
-    const quiet = Option.filter(Duration.fromInput(quietAfter), (duration) => !Duration.isNegative(duration))
-    if (Option.isNone(quiet)) return yield* invalid("quietAfter", "expected a duration that is not negative")
+    const quiet = Option.filter(Duration.fromInput(assumeWebhooksFor), (duration) => !Duration.isNegative(duration))
+    if (Option.isNone(quiet)) return yield* invalid("assumeWebhooksFor", "expected a duration that is not negative")
     const quietMillis = Duration.toMillis(quiet.value)
 
     const outcomes = new Map<TicketId, TicketOutcome>()
@@ -115,18 +115,18 @@ export const makeTicketOutcomes = ({
       }
     }
 
-    const settle = (told: TicketOutcome): Effect.Effect<void, OutcomeContradiction> =>
+    const record = (received: TicketOutcome): Effect.Effect<void, OutcomeContradiction> =>
       Effect.suspend(() => {
-        const known = outcomes.get(told.ticketId)
+        const known = outcomes.get(received.ticketId)
         if (known === undefined) {
-          remember(told)
-          const waiting = waiters.get(told.ticketId) ?? []
-          waiters.delete(told.ticketId)
-          for (const resume of waiting) resume(Effect.succeed(told))
+          remember(received)
+          const waiting = waiters.get(received.ticketId) ?? []
+          waiters.delete(received.ticketId)
+          for (const resume of waiting) resume(Effect.succeed(received))
           return Effect.void
         }
-        if (isSame(known, told)) return Effect.void
-        const error = stackless(() => new OutcomeContradiction({ known, told }))
+        if (isSame(known, received)) return Effect.void
+        const error = stackless(() => new OutcomeContradiction({ known, received }))
         return Metric.update(contradictions, 1).pipe(
           Effect.andThen(Effect.logError(error.message)),
           Effect.andThen(Effect.fail(error))
@@ -134,14 +134,14 @@ export const makeTicketOutcomes = ({
       })
 
     return TicketOutcomes.of({
-      settle,
+      record,
       publish: (event) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => {
           arrivingUntil = now + quietMillis
           const outcome = outcomeOfEvent(event)
-          return outcome === undefined ? Effect.void : settle(outcome)
+          return outcome === undefined ? Effect.void : record(outcome)
         }),
-      known: (id) => Effect.sync(() => Option.fromUndefinedOr(outcomes.get(id))),
+      get: (id) => Effect.sync(() => Option.fromUndefinedOr(outcomes.get(id))),
       await: (id) =>
         Effect.callback((resume) => {
           const known = outcomes.get(id)
@@ -153,7 +153,7 @@ export const makeTicketOutcomes = ({
             if (waiting.size === 0 && waiters.get(id) === waiting) waiters.delete(id)
           })
         }),
-      waiting: Effect.sync(() => {
+      waiterCount: Effect.sync(() => {
         let count = 0
         for (const waiting of waiters.values()) count += waiting.size
         return count

@@ -24,9 +24,9 @@ import {
   WebhookRejected,
   type WebhookRejectedReason
 } from "../domain/WebhookRejected.ts"
-import { withSpan } from "../internal/span.ts"
-import { stackless } from "../internal/stackless.ts"
-import { count } from "../internal/webhookMetrics.ts"
+import { withSpan } from "../internal/tracing.ts"
+import { stackless } from "../domain/withoutStackTrace.ts"
+import { count } from "../internal/webhooks/webhookMetrics.ts"
 
 /**
  * A webhook as it came in.

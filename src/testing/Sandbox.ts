@@ -18,13 +18,13 @@ import type { RipioHttp } from "../services/RipioHttp.ts"
 import type { SupportTickets } from "../services/SupportTickets.ts"
 import type { ConnectionLost } from "./ConnectionLost.ts"
 import type { Fault } from "./Fault.ts"
-import { Accounts } from "./internal/Accounts.ts"
-import { Faults } from "./internal/Faults.ts"
-import * as Server from "./internal/Server.ts"
-import { type Ticket, Tickets, whenEnded } from "./internal/Tickets.ts"
-import * as Transport from "./internal/Transport.ts"
-import { Webhooks } from "./internal/Webhooks.ts"
-import type { ReceivedRequest, Route } from "./ReceivedRequest.ts"
+import { Accounts } from "./internal/accounts.ts"
+import { Faults } from "./internal/faults.ts"
+import * as Server from "./internal/server.ts"
+import { type Ticket, Tickets, whenEnded } from "./internal/tickets.ts"
+import * as Transport from "./internal/transport.ts"
+import { Webhooks } from "./internal/webhooks.ts"
+import type { SandboxRequest, Route } from "./SandboxRequest.ts"
 import type { SandboxAccount } from "./SandboxAccount.ts"
 import type { OutcomeOptions, SandboxOptions, SeedOptions } from "./SandboxOptions.ts"
 import type { SandboxDelivery, SandboxWebhookOptions, WebhookTarget } from "./SandboxWebhooks.ts"
@@ -110,7 +110,7 @@ export class Sandbox extends Context.Service<
      */
     readonly tickets: Effect.Effect<ReadonlyArray<SandboxTicket>>
     /** Ends a ticket now. An outcome does not change: to end it twice in two ways dies. */
-    readonly settle: (ticketId: TicketId, outcome: "Created" | "Failed") => Effect.Effect<void>
+    readonly complete: (ticketId: TicketId, outcome: "Created" | "Failed") => Effect.Effect<void>
     /** What webhooks are signed with, unless their subscription has a secret of its own. */
     readonly webhookSecret: Redacted.Redacted
     /**
@@ -129,7 +129,7 @@ export class Sandbox extends Context.Service<
     /**
      * Queues a fault. A request meets the first fault in the queue that is meant for it, and uses it up: `times` of it,
      * by default one. Without `on` and `account` any request is meant, but what is wrong with a token waits for a request
-     * to the API itself. `"forever"` lasts until `heal`.
+     * to the API itself. `"forever"` lasts until `clearFaults`.
      */
     readonly inject: (
       fault: Fault,
@@ -140,9 +140,9 @@ export class Sandbox extends Context.Service<
       }
     ) => Effect.Effect<void>
     /** Drops every fault that is left. */
-    readonly heal: Effect.Effect<void>
+    readonly clearFaults: Effect.Effect<void>
     /** What arrived, in order; also what met a fault, a refused connection included. */
-    readonly requests: Effect.Effect<ReadonlyArray<ReceivedRequest>>
+    readonly requests: Effect.Effect<ReadonlyArray<SandboxRequest>>
     /** How many requests arrived, at one endpoint or at all. */
     readonly count: (route?: Route) => Effect.Effect<number>
     /** Answers one request. The layers are built on it, and a transport of your own can be. */
@@ -211,7 +211,7 @@ const make = (options: SandboxOptions, fork: (effect: Effect.Effect<unknown>) =>
       accounts,
       tickets,
       tokenLifetimeMillis: Duration.toMillis(options.tokenLifetime ?? "10 hours"),
-      spelling: options.spelling ?? "camelCase"
+      tokenResponseCase: options.tokenResponseCase ?? "camelCase"
     },
     faults
   )
@@ -233,7 +233,8 @@ const make = (options: SandboxOptions, fork: (effect: Effect.Effect<unknown>) =>
         tickets.ending = options
       }),
     tickets: Effect.map(Clock.currentTimeMillis, (now) => tickets.created(now)),
-    settle: (ticketId, outcome) => Effect.map(Clock.currentTimeMillis, (now) => tickets.settle(ticketId, outcome, now)),
+    complete: (ticketId, outcome) =>
+      Effect.map(Clock.currentTimeMillis, (now) => tickets.complete(ticketId, outcome, now)),
     webhookSecret,
     subscribe: (target, subscription = {}) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
@@ -258,7 +259,7 @@ const make = (options: SandboxOptions, fork: (effect: Effect.Effect<unknown>) =>
           left: times === "forever" ? Infinity : times
         })
       ),
-    heal: Effect.sync(() => faults.clear()),
+    clearFaults: Effect.sync(() => faults.clear()),
     requests: Effect.sync(() => server.received()),
     count: (route) =>
       Effect.sync(() => server.received().filter((request) => route === undefined || request.route === route).length),

@@ -13,7 +13,7 @@ export interface SandboxOptions {
   /** How long a token is good. Default: 10 hours, as in the API owner's example. */
   readonly tokenLifetime?: Duration.Input
   /** The names in the token endpoint's answer: both are seen in the field. Default: `camelCase`. */
-  readonly spelling?: "camelCase" | "snake_case"
+  readonly tokenResponseCase?: "camelCase" | "snake_case"
 }
 
 /**
@@ -23,7 +23,7 @@ export interface SandboxOptions {
  * @since 0.1.0
  */
 export interface OutcomeOptions {
-  /** How it ends; with `Pending` it does not, unless by `settle`. Default: `Created`. */
+  /** How it ends; with `Pending` it does not, unless by `complete`. Default: `Created`. */
   readonly outcome?: "Created" | "Failed" | "Pending"
   /** How long it stays pending, counted by the `Clock` from when it came. Default: 3 seconds. */
   readonly after?: Duration.Input

@@ -27,7 +27,7 @@ export interface SandboxWebhookOptions {
   /** How often each event is sent. Default: 1. */
   readonly times?: number
   /** Holds events back until there are so many, and sends the last first. Default: 1, in order. */
-  readonly reorder?: number
+  readonly reorderWindow?: number
   /** Sends before each event one that says the opposite, and that is signed with a secret of somebody else. */
   readonly forge?: boolean
   /** How often one is sent again that is answered with a 5xx or not at all: after 1 s, then 2 s, 4 s... Default: 5. */

@@ -18,7 +18,7 @@ import { ConnectionLost } from "./ConnectionLost.ts"
  * @category models
  * @since 0.1.0
  */
-export interface RecordedRequest {
+export interface ScriptedRequest {
   /** Milliseconds of the `Clock`. */
   readonly at: number
   readonly method: string
@@ -55,7 +55,7 @@ export type ScriptedReply =
  * @category models
  * @since 0.1.0
  */
-export type ScriptedStep = ScriptedReply | ((request: RecordedRequest, index: number) => Effect.Effect<ScriptedReply>)
+export type ScriptedStep = ScriptedReply | ((request: ScriptedRequest, index: number) => Effect.Effect<ScriptedReply>)
 
 /**
  * A client that answers from a script, and what it was asked.
@@ -65,7 +65,7 @@ export type ScriptedStep = ScriptedReply | ((request: RecordedRequest, index: nu
  */
 export interface ScriptedHttpClient {
   readonly layer: Layer.Layer<HttpClient.HttpClient>
-  readonly requests: Effect.Effect<ReadonlyArray<RecordedRequest>>
+  readonly requests: Effect.Effect<ReadonlyArray<ScriptedRequest>>
   /** The milliseconds at which the requests came. */
   readonly times: Effect.Effect<ReadonlyArray<number>>
 }
@@ -120,13 +120,13 @@ const play = (
  */
 export const ScriptedHttpClient = {
   make: (
-    script: ReadonlyArray<ScriptedStep> | ((request: RecordedRequest, index: number) => Effect.Effect<ScriptedReply>)
+    script: ReadonlyArray<ScriptedStep> | ((request: ScriptedRequest, index: number) => Effect.Effect<ScriptedReply>)
   ): Effect.Effect<ScriptedHttpClient> =>
     Effect.sync(() => {
-      const requests: Array<RecordedRequest> = []
+      const requests: Array<ScriptedRequest> = []
       const client = HttpClient.make((request, url) =>
         Effect.gen(function* () {
-          const recorded: RecordedRequest = {
+          const recorded: ScriptedRequest = {
             at: yield* Clock.currentTimeMillis,
             method: request.method,
             url: url.href,

@@ -1,6 +1,6 @@
 export * from "./ConnectionLost.ts"
 export * from "./Fault.ts"
-export * from "./ReceivedRequest.ts"
+export * from "./SandboxRequest.ts"
 export * from "./Sandbox.ts"
 export * from "./SandboxAccount.ts"
 export * from "./SandboxOptions.ts"

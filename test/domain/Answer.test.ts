@@ -18,7 +18,7 @@ import {
   SupportTickets,
   Unauthenticated
 } from "../../src/index.ts"
-import { classifyGrant } from "../../src/domain/Answer.ts"
+import { classifyGrant } from "../../src/domain/classify.ts"
 import { apiErrors, created, failed, pending, scriptedTickets, ticketId } from "../support/scripted.ts"
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index)

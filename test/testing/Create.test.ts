@@ -301,7 +301,7 @@ describe("created tickets", () => {
       assert.deepStrictEqual(yield* states, ["Created", "Pending", "Pending", "Created"])
       yield* TestClock.adjust("1 hour")
       assert.deepStrictEqual(yield* states, ["Created", "Failed", "Pending", "Created"])
-      yield* sandbox.settle((yield* sandbox.tickets)[2]!.ticketId, "Failed")
+      yield* sandbox.complete((yield* sandbox.tickets)[2]!.ticketId, "Failed")
       assert.deepStrictEqual(yield* states, ["Created", "Failed", "Failed", "Created"])
     })
   )

@@ -235,7 +235,7 @@ describe("the queue of faults", () => {
         yield* statusesOf(sandbox, 50),
         Array.from({ length: 50 }, () => 503)
       )
-      yield* sandbox.heal
+      yield* sandbox.clearFaults
       assert.deepStrictEqual(yield* statusesOf(sandbox, 1), [200])
     })
   )

@@ -98,7 +98,7 @@ describe("the client on the sandbox", () => {
       yield* TestClock.adjust("10 minutes")
       yield* tickets.retrieve(ticketId)
       assert.strictEqual((yield* sandbox.count("token")) - grants, 1)
-    }).pipe(Effect.provide(Sandbox.layerRipio({ spelling: "snake_case", tokenLifetime: "10 minutes" })))
+    }).pipe(Effect.provide(Sandbox.layerRipio({ tokenResponseCase: "snake_case", tokenLifetime: "10 minutes" })))
   )
 
   it.effect("does the same for one account more", () =>

@@ -123,15 +123,15 @@ describe("tickets", () => {
         const bearer = yield* token(sandbox.account)
         const stays = yield* sandbox.seed({ outcome: "Pending" })
         const early = yield* sandbox.seed({ outcome: "Created", after: "1 hour" })
-        yield* sandbox.settle(stays, "Created")
-        yield* sandbox.settle(early, "Failed")
-        yield* sandbox.settle(early, "Failed")
+        yield* sandbox.complete(stays, "Created")
+        yield* sandbox.complete(early, "Failed")
+        yield* sandbox.complete(early, "Failed")
         assert.deepStrictEqual((yield* answerOf(stays, bearer)).body, created(stays, "SUP-1001"))
         assert.deepStrictEqual((yield* answerOf(early, bearer)).body, failed(early))
         yield* TestClock.adjust("2 hours")
         assert.deepStrictEqual((yield* answerOf(early, bearer)).body, failed(early))
 
-        const cause = yield* Effect.flip(Effect.sandbox(sandbox.settle(early, "Created")))
+        const cause = yield* Effect.flip(Effect.sandbox(sandbox.complete(early, "Created")))
         assert.include(Cause.pretty(cause), "has ended as Failed")
       })
     )
@@ -143,7 +143,7 @@ describe("tickets", () => {
         yield* sandbox.seed()
         const stranger = { clientId: "stranger", clientSecret: Redacted.make("s") }
         yield* says(sandbox.seed({ ticketId: first }), `there is a ticket ${first} already`)
-        yield* says(sandbox.settle(TicketId.make(first.replace("1", "2")), "Failed"), "there is no ticket")
+        yield* says(sandbox.complete(TicketId.make(first.replace("1", "2")), "Failed"), "there is no ticket")
         yield* says(sandbox.setEnabled(false, stranger), "no account has the client id stranger")
         yield* says(sandbox.addAccount({ clientId: sandbox.account.clientId }), "there is an account")
         yield* says(sandbox.inject(Fault.tokenExpired, { on: "token" }), "waits for a request with a Bearer token")
@@ -233,21 +233,21 @@ describe("accounts and tokens", () => {
     )
   )
 
-  for (const spelling of ["camelCase", "snake_case"] as const) {
-    it.effect(`the token's body in ${spelling}`, () =>
+  for (const tokenResponseCase of ["camelCase", "snake_case"] as const) {
+    it.effect(`the token's body in ${tokenResponseCase}`, () =>
       withSandbox(
         (sandbox) =>
           Effect.gen(function* () {
             const response = yield* HttpClient.execute(tokenRequest(sandbox.account))
             const body = yield* Effect.flatMap(response.json, Schema.decodeUnknownEffect(Schema.JsonObject))
             const names =
-              spelling === "camelCase"
+              tokenResponseCase === "camelCase"
                 ? ["accessToken", "expiresIn", "tokenType", "scope"]
                 : ["access_token", "expires_in", "token_type", "scope"]
             assert.deepStrictEqual(Object.keys(body), names)
             assert.deepStrictEqual(Object.values(body).slice(1, 3), [36_000, "Bearer"])
           }),
-        { spelling }
+        { tokenResponseCase }
       )
     )
   }
@@ -265,7 +265,7 @@ describe("accounts and tokens", () => {
       yield* right.sandbox.inject(Fault.refused)
       const bearer = yield* left.inside(token(left.sandbox.account))
       assert.strictEqual((yield* left.inside(retrieve(id, bearer))).status, 200)
-      yield* right.sandbox.heal
+      yield* right.sandbox.clearFaults
       assert.deepStrictEqual(yield* right.inside(answerOf(id, bearer)), notAuthenticated)
       assert.strictEqual(yield* left.sandbox.count(), 2)
       assert.strictEqual(yield* right.sandbox.count(), 1)

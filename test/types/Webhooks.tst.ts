@@ -67,6 +67,6 @@ describe("webhooks", () => {
 
   test("a contradiction is in the types", () => {
     expect(outcomes.publish(event)).type.toBe<Effect.Effect<void, OutcomeContradiction>>()
-    expect(outcomes.settle(outcome)).type.toBe<Effect.Effect<void, OutcomeContradiction>>()
+    expect(outcomes.record(outcome)).type.toBe<Effect.Effect<void, OutcomeContradiction>>()
   })
 })

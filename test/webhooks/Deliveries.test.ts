@@ -58,7 +58,7 @@ describe("the sandbox's webhooks", () => {
       const raised = yield* tickets.create({ customerId: sandbox.customer, summary: "x", description: "y" })
       yield* TestClock.adjust("10 seconds")
       yield* sent(sandbox, 3)
-      yield* sandbox.settle(open, "Created")
+      yield* sandbox.complete(open, "Created")
       const deliveries = yield* sent(sandbox, 4)
       assert.deepStrictEqual(
         deliveries.map(({ at, status }) => [at, status]),
@@ -79,7 +79,7 @@ describe("the sandbox's webhooks", () => {
         ]
       )
       // What has ended does not end once more.
-      yield* sandbox.settle(open, "Created")
+      yield* sandbox.complete(open, "Created")
       yield* TestClock.adjust("1 hour")
       yield* settle
       assert.strictEqual((yield* sandbox.deliveries).length, 4)
@@ -123,7 +123,7 @@ describe("the sandbox's webhooks", () => {
   it.effect("tell of a ticket once, if it is ended before its time", () =>
     Effect.gen(function* () {
       const { events, sandbox } = yield* receiving()
-      yield* sandbox.settle(yield* sandbox.seed({ outcome: "Created", after: "5 seconds" }), "Failed")
+      yield* sandbox.complete(yield* sandbox.seed({ outcome: "Created", after: "5 seconds" }), "Failed")
       yield* TestClock.adjust(0)
       yield* sent(sandbox, 1)
       yield* TestClock.adjust("1 minute")
@@ -139,7 +139,7 @@ describe("the sandbox's webhooks", () => {
   it.effect("come late, and twice", () =>
     Effect.gen(function* () {
       const { events, sandbox } = yield* receiving({ delay: "1 minute", times: 2 })
-      yield* sandbox.settle(yield* sandbox.seed({ outcome: "Pending" }), "Failed")
+      yield* sandbox.complete(yield* sandbox.seed({ outcome: "Pending" }), "Failed")
       yield* TestClock.adjust("59 seconds")
       assert.deepStrictEqual(yield* sandbox.deliveries, [])
       yield* TestClock.adjust("1 second")
@@ -150,7 +150,7 @@ describe("the sandbox's webhooks", () => {
 
   it.effect("come in another order", () =>
     Effect.gen(function* () {
-      const { events, sandbox } = yield* receiving({ reorder: 3 })
+      const { events, sandbox } = yield* receiving({ reorderWindow: 3 })
       const ids = yield* Effect.forEach([1, 2, 3], (after) => sandbox.seed({ after: `${after} seconds` }))
       yield* TestClock.adjust("2 seconds")
       yield* settle
@@ -306,7 +306,7 @@ describe("a storm of them", () => {
           ? Effect.fail("away")
           : Effect.andThen(inbox.offer(event), calls % 3 === 1 ? Effect.void : Effect.fail("away"))
       ).pipe(Effect.provide(webhooks))
-      yield* sandbox.subscribe(handler, { times: 3, reorder: 4, forge: true })
+      yield* sandbox.subscribe(handler, { times: 3, reorderWindow: 4, forge: true })
       for (let ticket = 0; ticket < 20; ticket++) {
         yield* sandbox.seed({ outcome: ticket % 2 === 0 ? "Created" : "Failed", after: `${1 + (ticket % 5)} seconds` })
       }

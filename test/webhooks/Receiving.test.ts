@@ -149,7 +149,7 @@ for (const [name, way = ways["the web handler"]!] of Object.entries(ways)) {
         Effect.gen(function* () {
           yield* send(post(jsonDelivery(createdJson)))
           const outcomes = yield* TicketOutcomes
-          assert.deepStrictEqual(yield* outcomes.known(ticketId), Option.some(created))
+          assert.deepStrictEqual(yield* outcomes.get(ticketId), Option.some(created))
         })
       )
     )

@@ -204,15 +204,15 @@ describe("poison", () => {
         const { inbox } = yield* poison
         yield* inbox.offer(event(1))
         yield* minute
-        const error = yield* Effect.flip(inbox.takeParked(() => Effect.fail("still poison")))
+        const error = yield* Effect.flip(inbox.takeDeadLetter(() => Effect.fail("still poison")))
         assert.strictEqual(error, "still poison")
-        const fiber = yield* Effect.forkChild(inbox.takeParked(Effect.succeed))
+        const fiber = yield* Effect.forkChild(inbox.takeDeadLetter(Effect.succeed))
         yield* minute
         const parked = yield* Fiber.join(fiber)
         assert.deepStrictEqual(parked.event, event(1))
         assert.strictEqual(parked.attempts, 3)
         assert.include(parked.failure, "poison")
-        const none = yield* Effect.forkChild(inbox.takeParked(Effect.succeed))
+        const none = yield* Effect.forkChild(inbox.takeDeadLetter(Effect.succeed))
         yield* minute
         assert.isUndefined(none.pollUnsafe())
       }).pipe(Effect.provide(Layer.merge(inMemory(options), Logger.layer([logger]))))
@@ -333,7 +333,7 @@ describe("the inbox in SQL", () => {
       const inbox = yield* TicketInbox
       yield* inbox.offer(event(1))
       yield* Effect.forkChild(inbox.handle(() => Effect.fail("poison")))
-      const parked = yield* inbox.takeParked(Effect.succeed)
+      const parked = yield* inbox.takeDeadLetter(Effect.succeed)
       assert.deepStrictEqual(parked, { event: event(1), attempts: 1, failure: parked.failure })
       assert.include(parked.failure, "poison")
     }).pipe(Effect.provide(Layer.merge(onSqlite({ maxAttempts: 1 }), Logger.layer([]))))

@@ -36,7 +36,7 @@ const eventOf = (outcome: TicketOutcome): TicketEvent =>
 const otherEvent = TicketEvent.cases.OtherEvent.make({ eventType: "ON-RAMP.X", payload: {}, ...signed })
 
 const publish = (outcome: TicketOutcome) => TicketOutcomes.use((outcomes) => outcomes.publish(eventOf(outcome)))
-const waiting = TicketOutcomes.use((outcomes) => outcomes.waiting)
+const waiting = TicketOutcomes.use((outcomes) => outcomes.waiterCount)
 
 const onSandbox = <A, E>(
   test: (sandbox: Sandbox["Service"], tickets: SupportTickets["Service"]) => Effect.Effect<A, E, TicketOutcomes>,
@@ -87,10 +87,10 @@ describe("a wait with webhooks", () => {
     const silent = (own: Partial<TicketOutcomes["Service"]>) =>
       Layer.succeed(TicketOutcomes, {
         publish: () => Effect.void,
-        settle: () => Effect.void,
-        known: () => Effect.succeedNone,
+        record: () => Effect.void,
+        get: () => Effect.succeedNone,
         await: () => Effect.never,
-        waiting: Effect.succeed(0),
+        waiterCount: Effect.succeed(0),
         schedule: Schedule.spaced("1 second").pipe(Schedule.map(() => Effect.succeed(Duration.seconds(1)))),
         ...own
       })
@@ -107,15 +107,15 @@ describe("a wait with webhooks", () => {
     it.effect("asks for nothing that became known while it waited", () =>
       Effect.gen(function* () {
         let looks = 0
-        const known = () => Effect.sync(() => (++looks > 2 ? Option.some(created) : Option.none()))
-        assert.deepStrictEqual(yield* awaiting(pending, { known }), { outcome: created, asked: 2 })
+        const get = () => Effect.sync(() => (++looks > 2 ? Option.some(created) : Option.none()))
+        assert.deepStrictEqual(yield* awaiting(pending, { get }), { outcome: created, asked: 2 })
       })
     )
 
     it.effect("takes what was known over an answer that says otherwise", () =>
       Effect.gen(function* () {
-        const settle = (told: TicketOutcome) => Effect.fail(new OutcomeContradiction({ known: failed, told }))
-        assert.deepStrictEqual(yield* awaiting(createdAnswer, { settle }), { outcome: failed, asked: 1 })
+        const record = (received: TicketOutcome) => Effect.fail(new OutcomeContradiction({ known: failed, received }))
+        assert.deepStrictEqual(yield* awaiting(createdAnswer, { record }), { outcome: failed, asked: 1 })
       })
     )
   })
@@ -227,8 +227,8 @@ describe("without the service", () => {
         Effect.provide(TicketOutcomes, TicketOutcomesLive.layer())
       ])
       yield* one.publish(eventOf(created))
-      assert.deepStrictEqual(yield* one.known(ticketId), Option.some(created))
-      assert.deepStrictEqual(yield* other.known(ticketId), Option.none())
+      assert.deepStrictEqual(yield* one.get(ticketId), Option.some(created))
+      assert.deepStrictEqual(yield* other.get(ticketId), Option.none())
     })
   )
 })
@@ -291,9 +291,9 @@ describe("a contradiction", () => {
       for (const told of [failed, otherKey]) {
         const error = yield* Effect.provide(Effect.flip(outcomes.publish(eventOf(told))), layer)
         assert.strictEqual(error._tag, "OutcomeContradiction")
-        assert.deepStrictEqual([error.known, error.told], [created, told])
+        assert.deepStrictEqual([error.known, error.received], [created, told])
       }
-      assert.deepStrictEqual(yield* outcomes.known(ticketId), Option.some(created))
+      assert.deepStrictEqual(yield* outcomes.get(ticketId), Option.some(created))
       assert.strictEqual((yield* counted) - before, 2)
       assert.deepStrictEqual(lines, [
         `Error Ticket ${ticketId} ended as Created SUP-1234, and is now said to have ended as Failed: the first stands, ask Ripio which is true`,
@@ -307,7 +307,7 @@ describe("a contradiction", () => {
       const outcomes = yield* Effect.provide(TicketOutcomes, TicketOutcomesLive.layer())
       for (let times = 0; times < 2; times++) yield* outcomes.publish(eventOf(failed))
       const error = yield* Effect.provide(Effect.flip(outcomes.publish(eventOf(created))), Logger.layer([]))
-      assert.deepStrictEqual([error.known, error.told], [failed, created])
+      assert.deepStrictEqual([error.known, error.received], [failed, created])
     })
   )
 
@@ -330,11 +330,11 @@ describe("its memory", () => {
       const one = yield* Effect.provide(TicketOutcomes, TicketOutcomesLive.layer({ capacity: 1 }))
       const ids = [1, 2, 3].map((n) => TicketId.make(`00000000-0000-4000-8000-00000000000${n}`))
       for (const id of ids) {
-        yield* outcomes.settle({ _tag: "Failed", ticketId: id })
-        yield* one.settle({ _tag: "Failed", ticketId: id })
+        yield* outcomes.record({ _tag: "Failed", ticketId: id })
+        yield* one.record({ _tag: "Failed", ticketId: id })
       }
-      const knownTo = ({ known }: TicketOutcomes["Service"]) =>
-        Effect.forEach(ids, (id) => Effect.map(known(id), Option.isSome))
+      const knownTo = ({ get }: TicketOutcomes["Service"]) =>
+        Effect.forEach(ids, (id) => Effect.map(get(id), Option.isSome))
       assert.deepStrictEqual(yield* knownTo(outcomes), [false, true, true])
       assert.deepStrictEqual(yield* knownTo(one), [false, false, true])
     })
@@ -343,7 +343,7 @@ describe("its memory", () => {
   for (const [options, option, issue] of [
     [{ capacity: 0 }, "capacity", "expected a whole number above zero"],
     [{ capacity: 1.5 }, "capacity", "expected a whole number above zero"],
-    [{ quietAfter: -1 }, "quietAfter", "expected a duration that is not negative"]
+    [{ assumeWebhooksFor: -1 }, "assumeWebhooksFor", "expected a duration that is not negative"]
   ] as const) {
     it.effect(`does not start with ${JSON.stringify(options)}`, () =>
       Effect.gen(function* () {
@@ -427,11 +427,11 @@ describe("poll and webhook, in every order", () => {
         const outcome = seen.at(-1)
         // One outcome, which all who ask later get too; what came before it was "pending" and nothing else.
         assert.include(["Created", "Failed"], outcome?._tag)
-        assert.deepStrictEqual(yield* outcomes.known(ticketId), Option.some(outcome as TicketOutcome))
+        assert.deepStrictEqual(yield* outcomes.get(ticketId), Option.some(outcome as TicketOutcome))
         assert.deepStrictEqual(yield* tickets.awaitOutcome(ticketId), outcome)
         assert.isTrue(seen.slice(0, -1).every(({ _tag }) => _tag === "Pending") && seen.length <= 2)
         // No wait left behind, and no request after it, not even one that was under way.
-        assert.strictEqual(yield* outcomes.waiting, 0)
+        assert.strictEqual(yield* outcomes.waiterCount, 0)
         assert.strictEqual(underWay, 0)
         yield* TestClock.adjust("1 hour")
         assert.strictEqual(sent.length, sentAtEnd)
