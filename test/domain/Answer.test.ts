@@ -19,7 +19,8 @@ import {
   Unauthenticated
 } from "../../src/index.ts"
 import { classifyGrant } from "../../src/domain/classify.ts"
-import { apiErrors, created, failed, pending, scriptedTickets, ticketId } from "../support/scripted.ts"
+import { apiErrors, created, failed, pending, ticketId } from "../support/fixtures.ts"
+import { scriptedTickets } from "../support/harness.ts"
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index)
 

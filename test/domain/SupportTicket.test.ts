@@ -33,7 +33,7 @@ import {
   Unauthenticated,
   UnexpectedResponse
 } from "../../src/index.ts"
-import { created, failed, pending, ticketId } from "../support/scripted.ts"
+import { created, failed, pending, ticketId } from "../support/fixtures.ts"
 
 const decode = Schema.decodeUnknownResult(SupportTicketFromWire)
 const encode = Schema.encodeSync(SupportTicketFromWire)

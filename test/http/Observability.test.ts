@@ -18,7 +18,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import { type AuthService, makePollingSchedule, Ripio, RipioHttp, SupportTickets, TicketId } from "../../src/index.ts"
 import { ScriptedHttpClient, type ScriptedReply, type ScriptedStep } from "../../src/testing/index.ts"
-import { apiErrors, created, failed, pending, ticketId } from "../support/scripted.ts"
+import { apiErrors, created, failed, pending, ticketId } from "../support/fixtures.ts"
 
 const grant = { status: 200, json: { accessToken: "a-token", expiresIn: 3600, tokenType: "Bearer" } }
 const ok = (json: unknown): ScriptedReply => ({ status: 200, json })

@@ -26,7 +26,8 @@ import {
   SupportTickets
 } from "../../src/index.ts"
 import { ScriptedHttpClient } from "../../src/testing/index.ts"
-import { created, scriptedTickets, ticketId } from "../support/scripted.ts"
+import { created, ticketId } from "../support/fixtures.ts"
+import { scriptedTickets } from "../support/harness.ts"
 
 const good = { environment: "sandbox", clientId: "partner", clientSecret: Redacted.make("s3cr3t") } as const
 const aboveZero = "expected a duration above zero"

@@ -34,8 +34,8 @@ import {
   SupportTickets
 } from "../../src/index.ts"
 import { Fault, Sandbox, ScriptedHttpClient, type ScriptedReply, type ScriptedStep } from "../../src/testing/index.ts"
-import { draws, failsWithin, fieldsOf, gaps, within } from "../support/run.ts"
-import { apiErrors, ticketId } from "../support/scripted.ts"
+import { draws, failsWithin, fieldsOf, gaps, within } from "../support/virtualTime.ts"
+import { apiErrors, ticketId } from "../support/fixtures.ts"
 import { isFetch, serve, sockets } from "../support/server.ts"
 
 const Ok = Schema.Struct({ ok: Schema.Boolean })

@@ -36,7 +36,7 @@ import {
 } from "../../src/index.ts"
 import { ScriptedHttpClient, type ScriptedReply } from "../../src/testing/index.ts"
 import { basic, clientId, clientSecret, exported, marker, printed, sightings, token } from "../support/canary.ts"
-import { apiErrors, created, pending, ticketId } from "../support/scripted.ts"
+import { apiErrors, created, pending, ticketId } from "../support/fixtures.ts"
 
 const codecs = Schema.Union([
   ApiError,

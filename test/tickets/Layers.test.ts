@@ -28,8 +28,8 @@ import {
   TicketId
 } from "../../src/index.ts"
 import { Fault, Sandbox, type SandboxAccount, ScriptedHttpClient, type ScriptedReply } from "../../src/testing/index.ts"
-import { within } from "../support/run.ts"
-import { apiErrors } from "../support/scripted.ts"
+import { within } from "../support/virtualTime.ts"
+import { apiErrors } from "../support/fixtures.ts"
 
 const ids = {
   created: TicketId.make("00000000-0000-4000-8000-000000000001"),

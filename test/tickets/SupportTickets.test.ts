@@ -24,8 +24,9 @@ import {
   type TicketId
 } from "../../src/index.ts"
 import { Fault, Sandbox, type ScriptedReply, type ScriptedStep } from "../../src/testing/index.ts"
-import { draws, failsWithin, fieldsOf, gaps, within } from "../support/run.ts"
-import { apiErrors, created, failed, pending, scriptedTickets, ticketId } from "../support/scripted.ts"
+import { draws, failsWithin, fieldsOf, gaps, within } from "../support/virtualTime.ts"
+import { apiErrors, created, failed, pending, ticketId } from "../support/fixtures.ts"
+import { scriptedTickets } from "../support/harness.ts"
 
 const exact = makePollingSchedule({ jitter: false })
 

@@ -23,8 +23,9 @@ import {
   ScriptedHttpClient,
   type ScriptedReply
 } from "../../src/testing/index.ts"
-import { apiErrors, created, scriptedTickets, ticketId } from "../support/scripted.ts"
-import { draws, failsWithin, fieldsOf, within } from "../support/run.ts"
+import { apiErrors, created, ticketId } from "../support/fixtures.ts"
+import { scriptedTickets } from "../support/harness.ts"
+import { draws, failsWithin, fieldsOf, within } from "../support/virtualTime.ts"
 
 type Script = Parameters<typeof ScriptedHttpClient.make>[0]
 

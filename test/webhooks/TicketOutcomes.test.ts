@@ -25,7 +25,8 @@ import {
   TicketOutcomesLive
 } from "../../src/index.ts"
 import { Sandbox } from "../../src/testing/index.ts"
-import { created as createdAnswer, failed as failedAnswer, pending, scriptedTickets } from "../support/scripted.ts"
+import { created as createdAnswer, failed as failedAnswer, pending } from "../support/fixtures.ts"
+import { scriptedTickets } from "../support/harness.ts"
 import { created, failed, settle, ticketId } from "./support.ts"
 
 const signed = { issuedAt: DateTime.makeUnsafe(0), dedupeKey: "a key", secretIndex: 0 }

@@ -15,7 +15,7 @@ import {
   SupportTickets
 } from "../../../src/index.ts"
 import { withTokenAt } from "../../tickets/create/support.ts"
-import { created, ticketId } from "../../support/scripted.ts"
+import { created, ticketId } from "../../support/fixtures.ts"
 import { serve, sockets } from "../../support/server.ts"
 import { faultyProxy, type Plan } from "./proxy.ts"
 

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
 import { Ripio, SupportTickets } from "../../../src/index.ts"
-import { apiErrors, created, ticketId } from "../../support/scripted.ts"
+import { apiErrors, created, ticketId } from "../../support/fixtures.ts"
 import { isFetch, sockets } from "../../support/server.ts"
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)

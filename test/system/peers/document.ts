@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import openapi from "../../testing/contract/openapi.json" with { type: "json" }
-import { apiErrors, created, failed, pending } from "../../support/scripted.ts"
+import { apiErrors, created, failed, pending } from "../../support/fixtures.ts"
 
 /** The answers of the API owner's pages, by name. */
 export const examples = {

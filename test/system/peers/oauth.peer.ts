@@ -11,7 +11,7 @@ import {
   SupportTickets,
   SupportTicketsLive
 } from "../../../src/index.ts"
-import { ticketId } from "../../support/scripted.ts"
+import { ticketId } from "../../support/fixtures.ts"
 import { sockets } from "../../support/server.ts"
 import { nodePeer, Peer, peer } from "./support.ts"
 

@@ -17,7 +17,7 @@ import {
 } from "../../../src/index.ts"
 import { Fault, Sandbox } from "../../../src/testing/index.ts"
 import { layerSandboxOnPort, sandboxPort } from "../../tickets/create/support.ts"
-import { ticketId } from "../../support/scripted.ts"
+import { ticketId } from "../../support/fixtures.ts"
 import { sockets } from "../../support/server.ts"
 import { documentWithExamples } from "./document.ts"
 import { installed, nodePeer, Peer, peer } from "./support.ts"

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { TicketWebhooks, TicketWebhooksLive } from "../../../src/index.ts"
 import { type SignedWebhook, signWebhook, type WebhookContent } from "../../../src/testing/index.ts"
-import { created, failed, ticketId } from "../../support/scripted.ts"
+import { created, failed, ticketId } from "../../support/fixtures.ts"
 import { Peer, peer } from "./support.ts"
 
 const secret = Redacted.make("a shared secret, ñ included")
