@@ -1,35 +1,31 @@
+/**
+ * Access tokens: the token endpoint's response, when to renew a token, and the error if none is accepted.
+ *
+ * @since 0.1.0
+ */
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { evidence, inBrackets } from "./ApiError.ts"
+import { errorFields, formatDetails } from "./ApiError.ts"
 
 /**
- * The text of an access token. It is opaque, but it becomes part of an HTTP header, so it holds visible ASCII
- * characters only: no space, no line break, nothing with which a header could be injected.
- *
- * @category models
- * @since 0.1.0
+ * The text of an access token. The token is opaque but becomes part of an HTTP header. It therefore consists of visible
+ * ASCII characters: no space, no line break, nothing that can inject a header.
  */
-export const TokenText = Schema.String.check(
+export const BearerToken = Schema.String.check(
   Schema.isPattern(/^[\x21-\x7e]+$/u, { expected: "visible ASCII characters and at least one" }),
-  // No server takes a header that is longer.
+  // Servers reject longer headers.
   Schema.isMaxLength(8192)
 )
 
-// Longer lifetimes are not believed, whatever the token endpoint says of them.
-const longestLifetime = Duration.hours(10)
-const longestMargin = Duration.seconds(60)
+const maxLifetime = Duration.hours(10)
+const maxMargin = Duration.seconds(60)
 
-/**
- * An access token as the token endpoint grants it.
- *
- * @category models
- * @since 0.1.0
- */
+/** An access token as the token endpoint issued it. */
 export interface AccessToken {
   readonly token: Redacted.Redacted
-  /** How long it is good for, counted from the moment of the grant: ten hours at the most. */
+  /** How long the token is valid, counted from the request for it: at most ten hours, whatever the endpoint says. */
   readonly lifetime: Duration.Duration
 }
 
@@ -41,19 +37,16 @@ const TokenType = Schema.optionalKey(
   Schema.String.check(Schema.isPattern(/^bearer$/iu, { expected: "the token type Bearer" }))
 )
 
-// The API's page spells the fields one way and running integrations see the other, so both are read.
 const WireToken = Schema.Union([
-  Schema.Struct({ accessToken: TokenText, expiresIn: Lifetime, tokenType: TokenType }),
-  Schema.Struct({ access_token: TokenText, expires_in: Lifetime, token_type: TokenType })
+  Schema.Struct({ accessToken: BearerToken, expiresIn: Lifetime, tokenType: TokenType }),
+  Schema.Struct({ access_token: BearerToken, expires_in: Lifetime, token_type: TokenType })
 ])
 
 /**
- * The codec of the token endpoint's answer, in the spelling of the API's page (`accessToken`, `expiresIn`) and in that of
- * RFC 6749 (`access_token`, `expires_in`). It encodes to the former.
+ * The codec of the token endpoint's response. It decodes the names of the API's page (`accessToken`, `expiresIn`) and
+ * those of RFC 6749 section 5.1 (`access_token`, `expires_in`), because integrations see both. It encodes to the former.
  *
- * @see Acquire Access Token, answer 200; RFC 6749 section 5.1
- * @category codecs
- * @since 0.1.0
+ * @see https://docs.ripio.com/ramps-api/authentication/acquire-access-token
  */
 export const AccessTokenFromWire = WireToken.pipe(
   Schema.decodeTo(
@@ -64,7 +57,7 @@ export const AccessTokenFromWire = WireToken.pipe(
           "accessToken" in wire ? [wire.accessToken, wire.expiresIn] : [wire.access_token, wire.expires_in]
         return {
           token: Redacted.make(token, { label: "access token" }),
-          lifetime: Duration.min(Duration.seconds(seconds), longestLifetime)
+          lifetime: Duration.min(Duration.seconds(seconds), maxLifetime)
         }
       },
       encode: ({ lifetime, token }): typeof WireToken.Type => ({
@@ -75,42 +68,37 @@ export const AccessTokenFromWire = WireToken.pipe(
   )
 )
 
-/**
- * After how much of its lifetime a token is renewed: 60 s before its end, or at the half of a lifetime under two minutes.
- *
- * @category pure functions
- * @since 0.1.0
- */
+/** When a token is renewed: 60 s before it expires, or after half of its lifetime if that is shorter than two minutes. */
 export const renewAfter = (lifetime: Duration.Duration): Duration.Duration =>
-  Duration.max(Duration.subtract(lifetime, longestMargin), Duration.divideUnsafe(lifetime, 2))
+  Duration.max(Duration.subtract(lifetime, maxMargin), Duration.divideUnsafe(lifetime, 2))
 
 /**
- * Ripio does not accept who we say we are.
+ * Ripio rejected the credentials or the access token.
  *
- * - `refused: "credentials"`: the token endpoint refused the client id and secret. Check both, and that they belong to
+ * - `refused: "credentials"`: the token endpoint rejected the client id and secret. Check both, and that they belong to
  *   this environment and country.
- * - `refused: "token"`: the API refused an access token (code 40001), and a new one as well. With a static token: it has
- *   expired or is wrong. With client credentials: the token endpoint and the API do not belong together.
+ * - `refused: "token"`: the API rejected an access token (code 40001), and a new one as well. A static token is wrong or
+ *   has expired. With client credentials, the token endpoint and the API do not belong together.
  *
- * @see Acquire Access Token; Retrieve Support Ticket, answer 401
+ * @see https://docs.ripio.com/ramps-api/authentication/acquire-access-token
  * @category errors
  * @since 0.1.0
  */
 export class Unauthenticated extends Schema.TaggedError<Unauthenticated>("effect-ripio-tickets/Unauthenticated")(
   "Unauthenticated",
   {
-    /** What was refused: the client credentials, or the access token. */
+    /** What was rejected: the client credentials or the access token. */
     refused: Schema.Literals(["credentials", "token"]),
-    ...evidence,
-    code: Schema.optionalKey(evidence.code),
+    ...errorFields,
+    code: Schema.optionalKey(errorFields.code),
     /** The API's name for the error, or the `error` of RFC 6749, such as `invalid_client`. */
-    type: Schema.optionalKey(evidence.type),
-    detail: Schema.optionalKey(evidence.detail)
+    type: Schema.optionalKey(errorFields.type),
+    detail: Schema.optionalKey(errorFields.detail)
   }
 ) {
   override get message() {
     return this.refused === "credentials"
-      ? `The token endpoint refused the client credentials: check the client id and secret, and that they are of this environment ${inBrackets(this)}`
-      : `The API refused the access token: check that the token is of this environment and has not expired ${inBrackets(this)}`
+      ? `The token endpoint rejected the client credentials. Check the client id and secret, and that they belong to this environment ${formatDetails(this)}`
+      : `The API rejected the access token. Check that the token belongs to this environment and has not expired ${formatDetails(this)}`
   }
 }

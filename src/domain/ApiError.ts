@@ -1,27 +1,32 @@
+/**
+ * The API's own errors: their codes, their body, and the error for a code that has no error class.
+ *
+ * @since 0.1.0
+ */
 import * as Schema from "effect/Schema"
-import { excerpt } from "./Redaction.ts"
+import { truncate } from "./Redaction.ts"
 
 /**
- * The API's codes that the library acts on. The code says more than the HTTP status: one and the same code is
- * documented under different statuses.
+ * The error codes of the API that the library acts on. The API documents one code under several HTTP statuses, so the
+ * code decides.
  *
- * @see Errors, "code"
+ * @see https://docs.ripio.com/ramps-api/support-tickets/retrieve-support-ticket
  * @category models
  * @since 0.1.0
  */
 export const ApiErrorCode = {
   /** The access token is missing, wrong or expired. */
   notAuthenticated: 40001,
-  /** Support tickets are not switched on for the account. */
+  /** Support tickets are not enabled for the account. */
   supportTicketsNotEnabled: 20061,
   /** The account has no such ticket. */
   supportTicketNotFound: 40017
 } as const
 
 /**
- * The body of every error that the API documents. `detail` is open; mostly it holds a `message`.
+ * The body of every error that the API documents. `detail` is open and usually contains a `message`.
  *
- * @see Retrieve Support Ticket, `ErrorResponse`
+ * @see https://docs.ripio.com/ramps-api/support-tickets/retrieve-support-ticket (`ErrorResponse`)
  * @category models
  * @since 0.1.0
  */
@@ -38,58 +43,64 @@ export const ApiErrorBody = Schema.Struct({
  */
 export type ApiErrorBody = typeof ApiErrorBody.Type
 
-/** What an error tells of the answer behind it, for whoever has to follow it up with Ripio. */
-export const evidence = {
-  /** The HTTP status of the answer. */
+/** The fields of an error that comes from an API response. Quote them to Ripio's support. */
+export const errorFields = {
+  /** The HTTP status of the response. */
   status: Schema.Int,
-  /** The API's own code. */
+  /** The API's error code. */
   code: Schema.Int,
   /** The API's name for the error, such as `SupportTicketNotFoundException`. */
   type: Schema.String,
-  /** The API's details, mostly a `message`. */
+  /** The API's details, usually a `message`. */
   detail: Schema.Record(Schema.String, Schema.Json),
-  /** The answer's request id, where it had one: quote it to Ripio. */
+  /** The request id of the response, if it has one. */
   requestId: Schema.optionalKey(Schema.String),
-  /** How often the request was sent. */
+  /** How many times the request was sent. */
   attempts: Schema.optionalKey(Schema.Int)
 }
 
-/** `(403, code 20061 SupportTicketsNotEnabledException, request 7f3a)`: the evidence, at the end of a message. */
-export const inBrackets = (error: {
+/** Formats the details at the end of a message: `(403, code 20061 SupportTicketsNotEnabledException, request 7f3a)`. */
+export const formatDetails = (error: {
   readonly status: number
   readonly code?: number
   readonly type?: string
   readonly requestId?: string
 }): string => {
   const code = error.code === undefined ? "" : `, code ${error.code}`
-  const type = error.type === undefined ? "" : ` ${excerpt(error.type)}`
+  const type = error.type === undefined ? "" : ` ${truncate(error.type)}`
   const request = error.requestId === undefined ? "" : `, request ${error.requestId}`
   return `(${error.status}${code}${type}${request})`
 }
 
+/** Formats the API's details after a statement: `: Support ticket not found.`, all of them as JSON, or nothing. */
+export const formatDetail = (detail: ApiErrorBody["detail"]): string => {
+  const { message } = detail
+  if (typeof message === "string") return `: ${truncate(message)}`
+  return Object.keys(detail).length === 0 ? "" : `: ${truncate(JSON.stringify(detail))}`
+}
+
 /**
- * The API refused a request with an error body of its own.
+ * The API refused a request with its own error body.
  *
- * This is what {@link RipioHttp} fails with. `SupportTickets` turns the codes that it knows into `NotEnabled` and
- * `NotFound`; whoever calls other endpoints through `RipioHttp` tells errors apart by `code`.
+ * `RipioHttp` fails with it. `SupportTickets` turns the codes that it knows into `NotEnabled` and `NotFound`. If you call
+ * other endpoints through `RipioHttp`, distinguish the errors by `code`.
  *
- * @see Retrieve Support Ticket, `ErrorResponse`
+ * @see https://docs.ripio.com/ramps-api/support-tickets/retrieve-support-ticket (`ErrorResponse`)
  * @category errors
  * @since 0.1.0
  */
 export class ApiError extends Schema.TaggedError<ApiError>("effect-ripio-tickets/ApiError")("ApiError", {
-  ...evidence,
-  /** How often the request was sent. */
+  ...errorFields,
+  /** How many times the request was sent. */
   attempts: Schema.Int
 }) {
   override get message() {
-    const said = this.detail["message"]
-    return `The API refused the request${typeof said === "string" ? `: ${excerpt(said)}` : ""} ${inBrackets(this)}`
+    return `The API refused the request${formatDetail(this.detail)} ${formatDetails(this)}`
   }
 }
 
-/** The evidence of an error, for the error that says what it means. */
-export const evidenceOf = ({ attempts, code, detail, requestId, status, type }: ApiError) => ({
+/** The details of an `ApiError`, for the error that says what they mean. */
+export const errorFieldsOf = ({ attempts, code, detail, requestId, status, type }: ApiError) => ({
   attempts,
   status,
   code,

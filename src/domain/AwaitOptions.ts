@@ -1,3 +1,8 @@
+/**
+ * Options of `awaitOutcome`, `changes` and `raise`.
+ *
+ * @since 0.1.0
+ */
 import type * as Duration from "effect/Duration"
 import type * as Schedule from "effect/Schedule"
 import type { RipioHttpError } from "./RipioHttpError.ts"
@@ -11,10 +16,10 @@ import type { SupportTicket } from "./SupportTicket.ts"
  */
 export interface AwaitOptions {
   /**
-   * The waits between two polls: `pollingSchedule` by default. It is fed with what the last poll brought; when it ends,
-   * so does the waiting.
+   * The delays between polls: `pollingSchedule` by default. Its input is the result of the last poll. When the schedule
+   * ends, the wait fails with `OutcomePending`.
    */
-  readonly schedule?: Schedule.Schedule<unknown, SupportTicket | RipioHttpError>
-  /** How long to wait in all: 15 minutes by default. `Duration.infinity` waits without end. */
-  readonly deadline?: Duration.Input
+  readonly schedule?: Schedule.Schedule<unknown, SupportTicket | RipioHttpError> | undefined
+  /** The longest time to wait: 15 minutes by default. `Duration.infinity` waits without a limit. */
+  readonly deadline?: Duration.Input | undefined
 }

@@ -1,3 +1,8 @@
+/**
+ * The hash that identifies a ticket's content without showing it.
+ *
+ * @since 0.1.0
+ */
 import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
 import type { NewTicket } from "./NewTicket.ts"
@@ -5,9 +10,10 @@ import type { NewTicket } from "./NewTicket.ts"
 const encoder = new TextEncoder()
 
 /**
- * The hash of a ticket that `CreateAmbiguous` and the log of an interrupted `create` carry: SHA-256, in hex, over the
- * customer, the texts, and the name, type and size of each file. To find out which of your tickets it was, hash those that
- * it may have been.
+ * The hash of a ticket's content: SHA-256 in hex over the customer, the texts, and the name, type and size of each file.
+ *
+ * `CreateAmbiguous` and the log of an interrupted `create` contain it. To find out which of your tickets it was, hash the
+ * candidates and compare.
  *
  * @category pure functions
  * @since 0.1.0

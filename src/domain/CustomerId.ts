@@ -1,14 +1,19 @@
+/**
+ * The id of a customer.
+ *
+ * @since 0.1.0
+ */
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { CanonicalUuid, Uuid } from "./Uuid.ts"
 
 /**
- * Ripio's identifier of a customer of yours: a UUID of any version, in lower case.
+ * Ripio's identifier of one of your customers: a UUID of any version, in lower case.
  *
- * `CustomerId.make` takes the canonical form and throws on anything else; it is for constants. Decode what comes from
- * outside: decoding accepts upper case and lowers it, and fails with a `SchemaError`.
+ * `CustomerId.make` is for constants: it accepts the canonical form and throws on anything else. Decode input with
+ * `Schema.decodeUnknownEffect(CustomerId)`, which also accepts upper case and fails with a `SchemaError`.
  *
- * @see Create Support Ticket, `customerId`
+ * @see https://docs.ripio.com/ramps-api/support-tickets/create-support-ticket (`customerId`)
  * @category identifiers
  * @since 0.1.0
  */

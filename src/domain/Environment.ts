@@ -1,12 +1,17 @@
+/**
+ * The server that requests go to.
+ *
+ * @since 0.1.0
+ */
 import * as Result from "effect/Result"
 import { InvalidOption } from "./InvalidOption.ts"
 
 /**
- * Which Ripio to talk to: one of the two that Ripio runs, or any other by its base URL, such as a sandbox of your own.
+ * The environment of Ripio: the sandbox, production, or any server by its base URL, such as a sandbox that you run.
  *
  * Credentials belong to one environment and do not work in another.
  *
- * @see Servers
+ * @see https://docs.ripio.com/ramps-api/support-tickets/retrieve-support-ticket (servers)
  * @category models
  * @since 0.1.0
  */
@@ -17,7 +22,7 @@ const hosts = {
   production: "https://skala.ripio.com"
 }
 
-/** The environment's base URL, without a slash at its end. */
+/** The environment's base URL, without a trailing slash. */
 export const baseUrlOf = (environment: Environment): Result.Result<string, InvalidOption> => {
   if (typeof environment === "string") {
     const host = Object.hasOwn(hosts, environment) ? hosts[environment] : undefined
@@ -31,7 +36,7 @@ export const baseUrlOf = (environment: Environment): Result.Result<string, Inval
   if (url === undefined) return invalid("expected an absolute URL")
   if (url.protocol !== "https:" && url.protocol !== "http:") return invalid("expected a URL of https or http")
   if (url.username !== "" || url.password !== "") return invalid("expected a URL without credentials in it")
-  // Also those that are empty, of which `search` and `hash` say nothing.
+  // `search` and `hash` are empty for a URL that ends in a bare `?` or `#`.
   if (/[?#]/u.test(url.href)) return invalid("expected a URL without a query and without a fragment")
   return Result.succeed(url.href.replace(/\/+$/, ""))
 }

@@ -1,8 +1,13 @@
+/**
+ * The error of an inbox without a working store.
+ *
+ * @since 0.1.0
+ */
 import * as Schema from "effect/Schema"
 
 /**
- * The store of the inbox did not take an event, or could not be read. The event is not acknowledged, so Ripio delivers it
- * again.
+ * The store of the inbox could not store an event or could not be read. The event is not acknowledged, so Ripio delivers
+ * it again.
  *
  * @category errors
  * @since 0.1.0
@@ -10,11 +15,11 @@ import * as Schema from "effect/Schema"
 export class InboxUnavailable extends Schema.TaggedError<InboxUnavailable>("effect-ripio-tickets/InboxUnavailable")(
   "InboxUnavailable",
   {
-    /** What the store says. */
+    /** The error of the store. */
     cause: Schema.Defect()
   }
 ) {
   override get message() {
-    return "The inbox cannot reach its store: look at the database behind it"
+    return "The inbox cannot reach its store. Check the database behind it"
   }
 }

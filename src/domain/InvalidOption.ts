@@ -1,10 +1,17 @@
+/**
+ * The error of an option that cannot work.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
 /**
- * An option was given a value that cannot work: a base URL that is no URL, an empty credential, a negative duration.
+ * An option has a value that cannot work: a base URL that is not a URL, an empty credential, a negative duration.
  *
- * It comes up while a layer is built, before anything is sent. `option` names the option, `issue` says what is wrong
- * with its value; the value itself stays out of it, as it may be a secret.
+ * A layer fails with it while it is built, before anything is sent. The value is not shown, because it may be a secret.
  *
  * @category errors
  * @since 0.1.0
@@ -12,13 +19,27 @@ import * as Schema from "effect/Schema"
 export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-ripio-tickets/InvalidOption")(
   "InvalidOption",
   {
-    /** The option's name, as in `Ripio.layer({ baseUrl })`. */
+    /** The option's name, such as `baseUrl`, or the name of the environment variable. */
     option: Schema.String,
-    /** What is wrong with its value. */
+    /** What is wrong with the value. */
     issue: Schema.String
   }
 ) {
   override get message() {
     return `${this.option}: ${this.issue}`
   }
+}
+
+/** Checks a duration option that JavaScript may have filled with anything. */
+export const checkDuration = (
+  option: string,
+  input: Duration.Input,
+  isValid: (duration: Duration.Duration) => boolean,
+  issue: string
+): Result.Result<Duration.Duration, InvalidOption> => {
+  // `Duration` reads `NaN` as zero.
+  const duration = Number.isNaN(input) ? Option.none() : Duration.fromInput(input)
+  return Option.isSome(duration) && isValid(duration.value)
+    ? Result.succeed(duration.value)
+    : Result.fail(new InvalidOption({ option, issue }))
 }

@@ -1,14 +1,19 @@
+/**
+ * The content of a ticket to create.
+ *
+ * @since 0.1.0
+ */
 import * as Schema from "effect/Schema"
 import { CustomerId } from "./CustomerId.ts"
 
-// A lone surrogate has no UTF-8 form: it would arrive as another character.
+// A lone surrogate has no UTF-8 encoding and would be replaced by another character.
 const Text = Schema.String.check(
   Schema.isPattern(/\S/u, { expected: "some text, not only white space" }),
   Schema.makeFilter((text: string) => text.isWellFormed(), { expected: "text without lone surrogates" })
 )
 
-// Servers pass over a file without a name, silently: Django takes what follows the last slash or backslash for the name.
-// And a form has no way to write a backslash, or a control character but a line break, that all of them read alike.
+// Servers silently skip a file without a name. Django uses the part after the last slash or backslash as the name.
+// Parsers disagree about a backslash or a control character in a name.
 const NamedFile = Schema.File.check(
   Schema.makeFilter(({ name }: File) => name.isWellFormed() && !/\\|(?![\r\n])\p{Cc}|(?:^|\/)\.{0,2}$/u.test(name), {
     expected: "a file with a name, without backslashes, control characters or a slash at its end"
@@ -16,13 +21,13 @@ const NamedFile = Schema.File.check(
 )
 
 /**
- * A ticket to raise for a customer.
+ * A ticket to create for a customer.
  *
- * The customer must exist and have an email address on file, as that is where the support team answers. The API documents
- * no limits of length, size or type, so none are checked here: what it refuses comes back as `TicketRejected`.
+ * The customer must exist and have an email address on file, because the support team replies by email. The API documents
+ * no limits of length, size or type, so none are checked. What the API rejects is a `TicketRejected`.
  *
- * Files are web-standard `File`s. Above 8 MiB in all they are read while they are sent. On Node,
- * `openAsBlob` of `node:fs` makes a `Blob`, and so a `File`, of a file on disk without reading it.
+ * Files are web-standard `File`s. If they exceed 8 MiB in total, they are streamed. On Node, `openAsBlob` of `node:fs`
+ * attaches a file on disk without reading it into memory.
  *
  * **Example** (A ticket with an attachment)
  *
@@ -37,16 +42,16 @@ const NamedFile = Schema.File.check(
  * })
  * ```
  *
- * @see Create Support Ticket
+ * @see https://docs.ripio.com/ramps-api/support-tickets/create-support-ticket
  * @category models
  * @since 0.1.0
  */
 export const NewTicket = Schema.Struct({
   customerId: CustomerId,
-  /** One line that says what it is about. */
+  /** One line that describes the problem. */
   summary: Text,
   description: Text,
-  files: Schema.optionalKey(Schema.Array(NamedFile))
+  files: Schema.optional(Schema.Array(NamedFile))
 }).annotate({ identifier: "NewTicket" })
 
 /**

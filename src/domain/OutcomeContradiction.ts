@@ -1,25 +1,30 @@
+/**
+ * The error of a ticket with two outcomes.
+ *
+ * @since 0.1.0
+ */
 import * as Schema from "effect/Schema"
 import { TicketOutcome } from "./SupportTicket.ts"
 
 /**
- * A ticket was told to have ended in two ways. An outcome does not change, so one of the two is not true: ask Ripio's
- * support, and take neither for granted. The one that came first stands.
+ * Two sources report different outcomes for one ticket. An outcome does not change, so one of them is wrong. The library
+ * keeps the first. Ask Ripio's support team which one is correct.
  *
- * @see Retrieve Support Ticket, "Checking a ticket's status"
+ * @see https://docs.ripio.com/ramps-api/support-tickets/retrieve-support-ticket
  * @category errors
  * @since 0.1.0
  */
 export class OutcomeContradiction extends Schema.TaggedError<OutcomeContradiction>(
   "effect-ripio-tickets/OutcomeContradiction"
 )("OutcomeContradiction", {
-  /** The outcome that came first, and stands. */
+  /** The first outcome, which the library keeps. */
   known: TicketOutcome,
-  /** The one that contradicts it. */
+  /** The outcome that contradicts it. */
   received: TicketOutcome
 }) {
   override get message() {
-    return `Ticket ${this.known.ticketId} ended as ${nameOf(this.known)}, and is now said to have ended as ${nameOf(this.received)}: the first stands, ask Ripio which is true`
+    return `Ticket ${this.known.ticketId} was already ${format(this.known)}; a later event says ${format(this.received)}. Keeping the first; contact Ripio`
   }
 }
 
-const nameOf = (outcome: TicketOutcome) => (outcome._tag === "Created" ? `Created ${outcome.issueKey}` : outcome._tag)
+const format = (outcome: TicketOutcome) => (outcome._tag === "Created" ? `Created ${outcome.issueKey}` : outcome._tag)

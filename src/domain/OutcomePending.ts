@@ -1,3 +1,8 @@
+/**
+ * The error of a wait that ended before the ticket's outcome was known.
+ *
+ * @since 0.1.0
+ */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { RipioHttpError } from "./RipioHttpError.ts"
@@ -5,11 +10,10 @@ import { SupportTicket } from "./SupportTicket.ts"
 import { TicketId } from "./TicketId.ts"
 
 /**
- * The waiting ended before the ticket had an outcome. Nothing is lost: the ticket goes on without us, so keep its id and
- * ask again later, or subscribe to the webhook.
+ * The wait ended before the ticket had an outcome. The ticket still exists: keep its id and ask again later, or receive
+ * its webhook.
  *
- * It carries what was learnt: the last ticket seen and the last failure, how often it was asked and how long it took. If
- * `lastTicket` is missing, no answer was ever seen, and `lastError` says why.
+ * If `lastTicket` is missing, no poll succeeded, and `lastError` says why.
  *
  * @category errors
  * @since 0.1.0
@@ -18,19 +22,19 @@ export class OutcomePending extends Schema.TaggedError<OutcomePending>("effect-r
   "OutcomePending",
   {
     ticketId: TicketId,
-    /** The ticket as it was last seen. */
+    /** The ticket of the last successful poll. */
     lastTicket: Schema.optionalKey(SupportTicket),
-    /** The last failure that brought no news. */
+    /** The error of the last failed poll. */
     lastError: Schema.optionalKey(RipioHttpError),
-    /** How often the ticket was asked for. */
+    /** How many polls were sent. */
     polls: Schema.Int,
-    /** From the start of the waiting to its end. */
+    /** The time from the start of the wait to its end. */
     elapsed: Schema.Duration
   }
 ) {
   override get message() {
     const polls = this.polls === 1 ? "1 poll" : `${this.polls} polls`
-    const error = this.lastError === undefined ? "" : `; the last failure was ${this.lastError.message}`
-    return `Ticket ${this.ticketId} has no outcome after ${Duration.format(this.elapsed)} and ${polls}: keep its id and ask again later${error}`
+    const error = this.lastError === undefined ? "" : `. The last error was ${this.lastError.message}`
+    return `Ticket ${this.ticketId} has no outcome after ${Duration.format(this.elapsed)} and ${polls}. Keep its id and ask again later${error}`
   }
 }

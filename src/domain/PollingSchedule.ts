@@ -1,42 +1,53 @@
+/**
+ * The schedule of polls.
+ *
+ * @since 0.1.0
+ */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import { InvalidOption } from "./InvalidOption.ts"
+import { checkDuration, InvalidOption } from "./InvalidOption.ts"
 
 /**
- * The figures of a polling schedule.
+ * The delays of a polling schedule.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PollingOptions {
-  /** The first wait: 1 s by default. */
-  readonly first?: Duration.Input
-  /** What each wait is multiplied by to give the next: 1.5 by default, at least 1. */
-  readonly factor?: number
-  /** The longest wait: 30 s by default. */
-  readonly max?: Duration.Input
-  /** Whether each wait is drawn between 80 % and 120 % of its length, and no longer than `max`: `true` by default. */
-  readonly jitter?: boolean
+  /** The first delay: 1 s by default. */
+  readonly first?: Duration.Input | undefined
+  /** The factor by which each delay grows: 1.5 by default, at least 1. */
+  readonly factor?: number | undefined
+  /** The longest delay: 30 s by default. */
+  readonly max?: Duration.Input | undefined
+  /** Whether each delay is a random value from 80 % to 120 % of its length, but at most `max`: `true` by default. */
+  readonly jitter?: boolean | undefined
 }
 
-const positive = (option: string, input: Duration.Input): number => {
-  const duration = Duration.fromInput(input)
-  if (duration._tag === "None" || !Duration.isFinite(duration.value) || !Duration.isPositive(duration.value)) {
-    throw new InvalidOption({ option, issue: "expected a duration above zero that ends" })
-  }
-  return Duration.toMillis(duration.value)
-}
+const positiveMillis = (option: string, input: Duration.Input): number =>
+  Duration.toMillis(
+    Result.getOrThrow(
+      checkDuration(
+        option,
+        input,
+        (duration) => Duration.isFinite(duration) && Duration.isPositive(duration),
+        "expected a duration above zero that ends"
+      )
+    )
+  )
 
 /**
- * A schedule for asking after something that becomes ready in its own time: soon at first, then ever less often. It does
- * not end by itself; whoever uses it sets the deadline.
+ * Creates a schedule for polling: short delays first, then longer ones. The schedule does not end. Set a deadline where
+ * you use it.
  *
- * A plain `Schedule`: hand it to `awaitOutcome`, to `Effect.repeat`, or combine it with others. Throws `InvalidOption` on
- * a figure that cannot work, as the figures are constants of a program.
+ * The result is a plain `Schedule`: pass it to `awaitOutcome` or `Effect.repeat`, or combine it with others.
  *
- * **Example** (Every ten seconds at the latest)
+ * Throws `InvalidOption` if an option cannot work. Options are constants of a program, so this is a bug.
+ *
+ * **Example** (At most ten seconds between polls)
  *
  * ```ts
  * import * as Effect from "effect/Effect"
@@ -54,31 +65,31 @@ const positive = (option: string, input: Duration.Input): number => {
  * @since 0.1.0
  */
 export const makePollingSchedule = (options: PollingOptions = {}): Schedule.Schedule<Duration.Duration> => {
-  const first = positive("first", options.first ?? Duration.seconds(1))
-  const max = positive("max", options.max ?? Duration.seconds(30))
+  const first = positiveMillis("first", options.first ?? Duration.seconds(1))
+  const max = positiveMillis("max", options.max ?? Duration.seconds(30))
   const factor = options.factor ?? 1.5
   if (!Number.isFinite(factor) || factor < 1) {
     throw new InvalidOption({ option: "factor", issue: "expected a number that is at least 1" })
   }
   const jitter = options.jitter ?? true
-  // One closure rather than five combinators: a process may wait for a hundred thousand tickets.
+  // One closure instead of five combinators saves memory: a process may wait for 100,000 tickets.
   return Schedule.fromStep(
     Effect.sync(() => {
       let next = first
       return () =>
-        Effect.map(jitter ? Random.next : midway, (random) => {
-          const wait = Duration.millis(Math.min(Math.round(next * (0.8 + 0.4 * random)), max))
+        Effect.map(jitter ? Random.next : withoutJitter, (random) => {
+          const delay = Duration.millis(Math.min(Math.round(next * (0.8 + 0.4 * random)), max))
           next = Math.min(next * factor, max)
-          return [wait, wait]
+          return [delay, delay]
         })
     })
   )
 }
 
-const midway = Effect.succeed(0.5)
+const withoutJitter = Effect.succeed(0.5)
 
 /**
- * The schedule that tickets are polled on by default: after 1 s, then 1.5 times as long each time, 30 s at most, jittered.
+ * The default polling schedule: 1 s, then 1.5 times as long after each poll, at most 30 s, with jitter.
  *
  * @category schedules
  * @since 0.1.0

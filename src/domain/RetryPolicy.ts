@@ -1,64 +1,50 @@
+/**
+ * How requests are sent: their timeout, and when they are repeated.
+ *
+ * @since 0.1.0
+ */
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
 import type { RipioHttpError } from "./RipioHttpError.ts"
 
 /**
- * When to repeat a request that is safe to repeat, after a failure that may pass.
+ * When to repeat a request that is safe to repeat: the delays of the default policy, or a `Schedule`.
  *
- * Either the figures of the default policy, or a `Schedule` of your own. Whichever it is, only reads and token requests
- * are repeated, and only after a connection that failed, a timeout, a 408, 429, 500, 502, 503 or 504. A `Retry-After` is
- * waited for; one above 60 s ends the call at once with `RateLimited`.
+ * With either, only reads and token requests are repeated, and only after a failed connection, a timeout, or a response
+ * with status 408, 429, 500, 502, 503 or 504. A `Retry-After` of up to 60 s is obeyed. A longer one fails the call at once
+ * with `RateLimited`.
  *
  * @category models
  * @since 0.1.0
  */
 export type RetryPolicy =
   | {
-      /** How often to repeat, at most: 2 by default; 0 turns it off. */
-      readonly times?: number
-      /** The bound of the first wait, doubled for each further one: 0.5 s by default. */
-      readonly base?: Duration.Input
-      /** The bound of every wait: 8 s by default. */
-      readonly max?: Duration.Input
+      /** The maximum number of retries: 2 by default. 0 disables them. */
+      readonly times?: number | undefined
+      /** The upper bound of the first delay, which doubles for each further one: 0.5 s by default. */
+      readonly base?: Duration.Input | undefined
+      /** The upper bound of every delay: 8 s by default. */
+      readonly max?: Duration.Input | undefined
     }
   | Schedule.Schedule<unknown, RipioHttpError>
 
 /**
- * How requests are sent, whatever they are for.
+ * How requests are sent.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RequestOptions {
-  /**
-   * The time that each attempt is given, the reading of the answer included: 10 s by default. An upload is given a second
-   * more for every 128 KiB.
-   */
-  readonly timeout?: Duration.Input
+  /** The timeout of each attempt, response body included: 10 s by default. Uploads get one more second per 128 KiB. */
+  readonly timeout?: Duration.Input | undefined
   /** When to repeat what is safe to repeat: twice by default. */
-  readonly retry?: RetryPolicy
+  readonly retry?: RetryPolicy | undefined
 }
 
 /**
- * The longest `Retry-After` that is waited for, 60 s: above it a call fails at once, and its caller decides.
+ * The longest `Retry-After` that is obeyed: 60 s. A longer one fails the call at once with `RateLimited`.
  *
  * @category models
  * @since 0.1.0
  */
 export const maxRetryAfter = Duration.seconds(60)
-
-/** The schedule of a policy. Its waits are drawn between zero and their bound ("full jitter"), so that callers spread. */
-export const retrySchedule = (policy: RetryPolicy): Schedule.Schedule<unknown, RipioHttpError> => {
-  if (Schedule.isSchedule(policy)) return policy
-  const max = Duration.fromInputUnsafe(policy.max ?? Duration.seconds(8))
-  return Schedule.exponential(policy.base ?? Duration.millis(500)).pipe(
-    Schedule.modifyDelay(({ duration }) =>
-      Effect.map(Random.next, (random) =>
-        Duration.millis(Math.round(random * Duration.toMillis(Duration.min(duration, max))))
-      )
-    ),
-    Schedule.upTo({ times: policy.times ?? 2 })
-  )
-}

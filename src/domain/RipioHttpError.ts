@@ -1,9 +1,14 @@
+/**
+ * The error of a request without a usable response, and its reasons.
+ *
+ * @since 0.1.0
+ */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
-import { stackless } from "./withoutStackTrace.ts"
+import { withoutStackTrace } from "./withoutStackTrace.ts"
 
 /**
- * No answer, because the connection failed: refused, reset, cut in the middle of the body, name not found.
+ * The connection failed before there was a complete response: refused, reset, cut in the body, name not found.
  *
  * @category errors
  * @since 0.1.0
@@ -11,11 +16,11 @@ import { stackless } from "./withoutStackTrace.ts"
 export class TransportFailed extends Schema.TaggedError<TransportFailed>("effect-ripio-tickets/TransportFailed")(
   "TransportFailed",
   {
-    /** What the transport said, at most 512 characters, without secrets. */
+    /** The transport's message, at most 512 characters, without secrets. */
     description: Schema.String,
-    /** The system's code, where there is one: `ECONNREFUSED`, `ENOTFOUND`, `ECONNRESET`, ... */
+    /** The system's error code, if there is one: `ECONNREFUSED`, `ENOTFOUND`, `ECONNRESET`, ... */
     code: Schema.optionalKey(Schema.String),
-    /** Whether any of the request may have left; `false` only if the connection was certainly never made. */
+    /** Whether any part of the request may have been sent. `false` only if there certainly was no connection. */
     mayHaveBeenSent: Schema.Boolean
   }
 ) {
@@ -28,17 +33,17 @@ export class TransportFailed extends Schema.TaggedError<TransportFailed>("effect
 }
 
 /**
- * No answer in time, its body included.
+ * There was no complete response within the timeout of the attempt.
  *
  * @category errors
  * @since 0.1.0
  */
 export class TimedOut extends Schema.TaggedError<TimedOut>("effect-ripio-tickets/TimedOut")("TimedOut", {
-  /** The time that the attempt was given. */
+  /** The timeout of the attempt. */
   after: Schema.Duration
 }) {
   override get message() {
-    return `no answer within ${Duration.format(this.after)}`
+    return `no response within ${Duration.format(this.after)}`
   }
   get isRetryable(): boolean {
     return true
@@ -46,15 +51,14 @@ export class TimedOut extends Schema.TaggedError<TimedOut>("effect-ripio-tickets
 }
 
 /**
- * The API asks to slow down (429), or to come back later than this client is willing to wait (a `Retry-After` above the
- * cap, on whatever status).
+ * The API asks to slow down (429), or a 5xx or 408 response asks for a longer pause than the client obeys (60 s).
  *
  * @category errors
  * @since 0.1.0
  */
 export class RateLimited extends Schema.TaggedError<RateLimited>("effect-ripio-tickets/RateLimited")("RateLimited", {
   status: Schema.Int,
-  /** How long to wait before the next request, if the answer said so. */
+  /** How long to wait before the next request, if the response says so. */
   retryAfter: Schema.optionalKey(Schema.Duration)
 }) {
   override get message() {
@@ -66,10 +70,10 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("effect-ripio-t
   }
 }
 
-const passing: ReadonlySet<number> = new Set([408, 500, 502, 503, 504])
+const transientStatuses: ReadonlySet<number> = new Set([408, 500, 502, 503, 504])
 
 /**
- * The server, or a gateway before it, could not answer: a 5xx or a 408.
+ * The server, or a gateway in front of it, failed: a 5xx or a 408.
  *
  * @category errors
  * @since 0.1.0
@@ -78,9 +82,9 @@ export class ServerFailed extends Schema.TaggedError<ServerFailed>("effect-ripio
   "ServerFailed",
   {
     status: Schema.Int,
-    /** The API's own code, if the answer had its error body. */
+    /** The API's error code, if the response has the API's error body. */
     code: Schema.optionalKey(Schema.Int),
-    /** How long to wait before the next request, if the answer said so. */
+    /** How long to wait before the next request, if the response says so. */
     retryAfter: Schema.optionalKey(Schema.Duration)
   }
 ) {
@@ -88,13 +92,13 @@ export class ServerFailed extends Schema.TaggedError<ServerFailed>("effect-ripio
     return `the server failed with status ${this.status}${this.code === undefined ? "" : `, code ${this.code}`}`
   }
   get isRetryable(): boolean {
-    return passing.has(this.status)
+    return transientStatuses.has(this.status)
   }
 }
 
 /**
- * An answer that is none of those that the API documents: another shape, an unknown ticket status, HTML from a gateway, a
- * redirect, a 404 that does not speak of the ticket. Mostly a wrong base URL, or the API has changed.
+ * The API does not document this response: another shape, an unknown ticket status, HTML from a gateway, a redirect, a 404
+ * that is not about the ticket. Usually the base URL is wrong, or the API has changed.
  *
  * @category errors
  * @since 0.1.0
@@ -103,13 +107,13 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>(
   "effect-ripio-tickets/UnexpectedResponse"
 )("UnexpectedResponse", {
   status: Schema.Int,
-  /** What is wrong with it, beginning with the field if it is one. */
+  /** What is wrong with the response. Begins with the field, if it is about one. */
   issue: Schema.String,
-  /** The beginning of its body, at most 512 characters, without secrets. */
+  /** The beginning of the body, at most 512 characters, without secrets. */
   excerpt: Schema.String
 }) {
   override get message() {
-    return `unexpected answer with status ${this.status}: ${this.issue}`
+    return `unexpected response with status ${this.status}: ${this.issue}`
   }
   get isRetryable(): boolean {
     return false
@@ -117,7 +121,7 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>(
 }
 
 /**
- * The request was not sent, because it cannot be: a value in it is not what its type says.
+ * The request was not sent, because a value in it is invalid at run time.
  *
  * @category errors
  * @since 0.1.0
@@ -125,7 +129,7 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>(
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-ripio-tickets/InvalidRequest")(
   "InvalidRequest",
   {
-    /** What is wrong with it, beginning with the field. */
+    /** What is wrong with the value. Begins with the field. */
     issue: Schema.String
   }
 ) {
@@ -138,7 +142,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-r
 }
 
 /**
- * Why there was no usable answer.
+ * Why there is no usable response.
  *
  * @category errors
  * @since 0.1.0
@@ -159,19 +163,19 @@ export const RipioHttpErrorReason = Schema.Union([
 export type RipioHttpErrorReason = typeof RipioHttpErrorReason.Type
 
 /**
- * Everything that can stand between a request and a usable answer. The ticket's state is simply not known.
+ * There is no usable response, so the state of the ticket is unknown.
  *
- * Tell the reasons apart with `Effect.catchReason`; ask `isRetryable` whether the same request may fare better later. By
- * the time you see the error, `RipioHttp` has repeated what is safe to repeat: `attempts` says how often it was sent.
+ * Distinguish the reasons with `Effect.catchReason`. `isRetryable` says whether retrying later may succeed. `RipioHttp` has
+ * already repeated what is safe to repeat: `attempts` says how many times the request was sent.
  *
- * **Example** (Wait as long as the API asks for)
+ * **Example** (Wait as long as the API asks)
  *
  * ```ts
  * import * as Duration from "effect/Duration"
  * import * as Effect from "effect/Effect"
  * import { SupportTickets, TicketId } from "effect-ripio-tickets"
  *
- * const patient = Effect.gen(function* () {
+ * const retrieveLater = Effect.gen(function* () {
  *   const tickets = yield* SupportTickets
  *   const retrieve = tickets.retrieve(TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"))
  *   return yield* retrieve.pipe(
@@ -188,12 +192,12 @@ export type RipioHttpErrorReason = typeof RipioHttpErrorReason.Type
 export class RipioHttpError extends Schema.TaggedError<RipioHttpError>("effect-ripio-tickets/RipioHttpError")(
   "RipioHttpError",
   {
-    /** What was asked for: `retrieve`, `accessToken`, or the operation that you named to `RipioHttp`. */
+    /** The operation: `retrieve`, `create`, `accessToken`, or the name that you gave to `RipioHttp`. */
     operation: Schema.String,
-    /** How often the request was sent; 0 if it never left. */
+    /** How many times the request was sent. 0 if it was never sent. */
     attempts: Schema.Int,
     reason: RipioHttpErrorReason,
-    /** The request id of the last answer, where there was one: quote it to Ripio. */
+    /** The request id of the last response, if it has one. Quote it to Ripio's support. */
     requestId: Schema.optionalKey(Schema.String)
   }
 ) {
@@ -202,27 +206,44 @@ export class RipioHttpError extends Schema.TaggedError<RipioHttpError>("effect-r
     const request = this.requestId === undefined ? "" : `, request ${this.requestId}`
     return `${this.operation}: ${this.reason.message} (${times}${request})`
   }
-  /** Whether the same request may succeed later. */
+  /** Whether retrying later may succeed. */
   get isRetryable(): boolean {
     return this.reason.isRetryable
   }
 }
 
-/** How long the answer asked to wait, if it did. */
-export const retryAfterOf = ({ reason }: RipioHttpError): Duration.Duration | undefined =>
-  reason._tag === "RateLimited" || reason._tag === "ServerFailed" ? reason.retryAfter : undefined
-
-/** Puts a reason into its error. */
+/** Creates the error of an operation. */
 export const ripioHttpError = (
   operation: string,
   attempts: number,
   reason: RipioHttpErrorReason,
-  requestId: string | undefined
+  requestId?: string
 ): RipioHttpError =>
-  stackless(
+  withoutStackTrace(
     () => new RipioHttpError({ operation, attempts, reason, ...(requestId === undefined ? {} : { requestId }) })
   )
 
-/** The error of a request that was held back, for what `issue` says. */
-export const notSent = (operation: string, issue: string): RipioHttpError =>
-  ripioHttpError(operation, 0, new InvalidRequest({ issue }), undefined)
+/** The error of a request that was not sent because of an invalid value. */
+export const invalidRequest = (operation: string, issue: string): RipioHttpError =>
+  ripioHttpError(operation, 0, new InvalidRequest({ issue }))
+
+/**
+ * Whether a write may have been carried out although it failed: it may have been sent, and there is no response, or one
+ * that does not say.
+ */
+export const mayHaveBeenCarriedOut = (reason: RipioHttpErrorReason): boolean => {
+  switch (reason._tag) {
+    case "TransportFailed":
+      return reason.mayHaveBeenSent
+    case "TimedOut":
+    case "ServerFailed":
+      return true
+    case "RateLimited":
+      return reason.status !== 429
+    case "UnexpectedResponse":
+      // With 303 a server says that it has processed the request, and where to look next.
+      return reason.status < 300 || reason.status === 303
+    case "InvalidRequest":
+      return false
+  }
+}

@@ -1,24 +1,29 @@
+/**
+ * Support tickets: their three states, their outcomes, and the codec of the API's JSON.
+ *
+ * @since 0.1.0
+ */
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { IssueKey } from "./IssueKey.ts"
 import { TicketId } from "./TicketId.ts"
 
 /**
- * A support ticket, as the union of its three states.
+ * A support ticket: a tagged union of its three states.
  *
- * - `Pending`: accepted, and still being processed.
- * - `Created`: registered with Ripio's support team under `issueKey`. That is not "resolved": from here on the team and
- *   the customer talk by email, and the API says no more.
- * - `Failed`: it could not be registered. A new ticket may be raised.
+ * - `Pending`: Ripio accepted the ticket and is processing it.
+ * - `Created`: Ripio registered the ticket with its support team under `issueKey`. The ticket is not resolved yet: the
+ *   team and the customer continue by email, and the API reports nothing further.
+ * - `Failed`: Ripio could not register the ticket. You may create a new one.
  *
- * `SupportTicket.match`, `.isAnyOf`, `.guards` and `.cases` take the union apart and build its members.
+ * `SupportTicket.match`, `.isAnyOf` and `.guards` distinguish the states. `.cases` has the schema of each state.
  *
- * **Example** (A line for the customer)
+ * **Example** (A message for the customer)
  *
  * ```ts
  * import { SupportTicket } from "effect-ripio-tickets"
  *
- * const line = (ticket: SupportTicket) =>
+ * const message = (ticket: SupportTicket) =>
  *   SupportTicket.match(ticket, {
  *     Pending: () => "We are registering your request.",
  *     Created: ({ issueKey }) => `Your request is registered as ${issueKey}.`,
@@ -26,7 +31,7 @@ import { TicketId } from "./TicketId.ts"
  *   })
  * ```
  *
- * @see Retrieve Support Ticket, "Checking a ticket's status"
+ * @see https://docs.ripio.com/ramps-api/support-tickets/retrieve-support-ticket
  * @category models
  * @since 0.1.0
  */
@@ -43,7 +48,7 @@ export const SupportTicket = Schema.TaggedUnion({
 export type SupportTicket = Pending | Created | Failed
 
 /**
- * A ticket that is accepted and still being processed.
+ * A ticket that Ripio accepted and is processing.
  *
  * @category models
  * @since 0.1.0
@@ -51,7 +56,7 @@ export type SupportTicket = Pending | Created | Failed
 export interface Pending extends Schema.Schema.Type<typeof SupportTicket.cases.Pending> {}
 
 /**
- * A ticket that is registered with Ripio's support team.
+ * A ticket that Ripio registered with its support team.
  *
  * @category models
  * @since 0.1.0
@@ -59,7 +64,7 @@ export interface Pending extends Schema.Schema.Type<typeof SupportTicket.cases.P
 export interface Created extends Schema.Schema.Type<typeof SupportTicket.cases.Created> {}
 
 /**
- * A ticket that could not be registered.
+ * A ticket that Ripio could not register.
  *
  * @category models
  * @since 0.1.0
@@ -67,7 +72,7 @@ export interface Created extends Schema.Schema.Type<typeof SupportTicket.cases.C
 export interface Failed extends Schema.Schema.Type<typeof SupportTicket.cases.Failed> {}
 
 /**
- * A ticket in one of its two terminal states: once reached, it does not change any more.
+ * A ticket in one of the two terminal states, `Created` or `Failed`.
  *
  * @category models
  * @since 0.1.0
@@ -83,7 +88,7 @@ export const TicketOutcome = Schema.Union([SupportTicket.cases.Created, SupportT
 export type TicketOutcome = Created | Failed
 
 /**
- * Whether the ticket has reached its outcome, and narrows it to `Created | Failed`.
+ * Whether the ticket is in a terminal state. Narrows it to `Created | Failed`.
  *
  * @category guards
  * @since 0.1.0
@@ -93,7 +98,7 @@ export const isOutcome: (ticket: SupportTicket) => ticket is TicketOutcome = Sup
   "Failed"
 ])
 
-// `issueKey` is there exactly when the status is CREATED: the shape says so, no code has to.
+// The shape enforces the invariant: `issueKey` is set if and only if the status is CREATED.
 const WireTicket = Schema.Union([
   Schema.Struct({ ticketId: TicketId, status: Schema.Literal("PENDING"), issueKey: Schema.Null }),
   Schema.Struct({ ticketId: TicketId, status: Schema.Literal("CREATED"), issueKey: IssueKey }),
@@ -103,10 +108,10 @@ const WireTicket = Schema.Union([
 /**
  * The codec between the API's JSON, `{ ticketId, status, issueKey }`, and {@link SupportTicket}.
  *
- * An unknown status, an `issueKey` on a ticket that is not `CREATED` and a `CREATED` ticket without one do not decode.
- * Fields that the API may add are ignored.
+ * Decoding fails on an unknown status, on a `CREATED` ticket without an `issueKey`, and on any other ticket with one.
+ * Unknown fields are ignored.
  *
- * @see Retrieve Support Ticket, `SupportTicketResponse`
+ * @see https://docs.ripio.com/ramps-api/support-tickets/retrieve-support-ticket (`SupportTicketResponse`)
  * @category codecs
  * @since 0.1.0
  */
@@ -137,3 +142,6 @@ export const SupportTicketFromWire = WireTicket.pipe(
     })
   )
 )
+
+/** Decodes the JSON of a ticket. */
+export const decodeTicket = Schema.decodeUnknownResult(SupportTicketFromWire)

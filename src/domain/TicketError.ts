@@ -1,59 +1,66 @@
+/**
+ * The errors of asking for a ticket.
+ *
+ * @since 0.1.0
+ */
 import * as Schema from "effect/Schema"
-import { type ApiError, ApiErrorCode, evidence, evidenceOf, inBrackets } from "./ApiError.ts"
 import type { Unauthenticated } from "./AccessToken.ts"
-import { stackless } from "./withoutStackTrace.ts"
+import { type ApiError, ApiErrorCode, errorFields, errorFieldsOf, formatDetails } from "./ApiError.ts"
 import { TicketId } from "./TicketId.ts"
+import { withoutStackTrace } from "./withoutStackTrace.ts"
 
 /**
- * Support tickets are switched off for the account (code 20061). Nothing a program does changes that: ask the Ripio
- * team to switch them on.
+ * Support tickets are not enabled for the account (code 20061). A program cannot change that: ask the Ripio team to enable
+ * them.
  *
- * @see Retrieve Support Ticket, answer 403
+ * @see https://docs.ripio.com/ramps-api/support-tickets/retrieve-support-ticket (status 403)
  * @category errors
  * @since 0.1.0
  */
 export class NotEnabled extends Schema.TaggedError<NotEnabled>("effect-ripio-tickets/NotEnabled")(
   "NotEnabled",
-  evidence
+  errorFields
 ) {
   override get message() {
-    return `Support tickets are not enabled for this account: ask the Ripio team to enable them ${inBrackets(this)}`
+    return `Support tickets are not enabled for this account. Ask the Ripio team to enable them ${formatDetails(this)}`
   }
 }
 
 /**
- * The account has no ticket with this id (code 40017). Check the id, and that the credentials are those of the account,
- * country and environment in which the ticket was raised.
+ * The account has no ticket with this id (code 40017). Check the id, and that the credentials belong to the account,
+ * country and environment in which the ticket was created.
  *
- * @see Retrieve Support Ticket, answer 404
+ * @see https://docs.ripio.com/ramps-api/support-tickets/retrieve-support-ticket (status 404)
  * @category errors
  * @since 0.1.0
  */
 export class NotFound extends Schema.TaggedError<NotFound>("effect-ripio-tickets/NotFound")("NotFound", {
-  /** The ticket that was asked for. */
+  /** The id of the request. */
   ticketId: TicketId,
-  ...evidence
+  ...errorFields
 }) {
   override get message() {
-    return `This account has no ticket ${this.ticketId}: check the id, and that it was raised with these credentials in this environment ${inBrackets(this)}`
+    return `This account has no ticket ${this.ticketId}. Check the id, and that the ticket was created with these credentials in this environment ${formatDetails(this)}`
   }
 }
 
 /**
- * What a caller can act on when it asks for a ticket: none of them goes away by asking again.
+ * The errors of asking for a ticket that a caller has to act on. Asking again does not help.
  *
  * @category errors
  * @since 0.1.0
  */
 export type TicketError = NotEnabled | NotFound | Unauthenticated
 
-/** The ticket's error behind an error of the API, if it is one of those documented for a ticket. */
+/** The ticket error that an API error documents, if it documents one. */
 export const ticketErrorOf = (error: ApiError, ticketId: TicketId): NotEnabled | NotFound | undefined =>
   notEnabledOf(error) ??
   (error.code === ApiErrorCode.supportTicketNotFound
-    ? stackless(() => new NotFound({ ticketId, ...evidenceOf(error) }))
+    ? withoutStackTrace(() => new NotFound({ ticketId, ...errorFieldsOf(error) }))
     : undefined)
 
-/** What the API answers to everything while the feature is off. */
+/** `NotEnabled`, if the API error says that support tickets are not enabled. */
 export const notEnabledOf = (error: ApiError): NotEnabled | undefined =>
-  error.code === ApiErrorCode.supportTicketsNotEnabled ? stackless(() => new NotEnabled(evidenceOf(error))) : undefined
+  error.code === ApiErrorCode.supportTicketsNotEnabled
+    ? withoutStackTrace(() => new NotEnabled(errorFieldsOf(error)))
+    : undefined

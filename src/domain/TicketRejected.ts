@@ -1,20 +1,24 @@
+/**
+ * The error of a ticket that the API rejected.
+ *
+ * @since 0.1.0
+ */
 import * as Schema from "effect/Schema"
-import { evidence, inBrackets } from "./ApiError.ts"
-import { excerpt } from "./Redaction.ts"
+import { errorFields, formatDetail, formatDetails } from "./ApiError.ts"
 
 /**
- * The API refused to raise the ticket, and no ticket exists: a field is not as it wants it, or the customer is unknown or
- * has no email address on file. `detail` says which; raise a new ticket with that mended.
+ * The API rejected the ticket, and no ticket exists. A field is invalid, or the customer is unknown or has no email
+ * address on file. `detail` says which. Correct it and create the ticket again.
  *
- * @see Create Support Ticket, answer 400
+ * @see https://docs.ripio.com/ramps-api/support-tickets/create-support-ticket (status 400)
  * @category errors
  * @since 0.1.0
  */
 export class TicketRejected extends Schema.TaggedError<TicketRejected>("effect-ripio-tickets/TicketRejected")(
   "TicketRejected",
-  evidence
+  errorFields
 ) {
   override get message() {
-    return `The API refused the ticket, which does not exist: mend what it says and raise it again: ${excerpt(JSON.stringify(this.detail))} ${inBrackets(this)}`
+    return `Ripio rejected the ticket; it was not created. Fix this and try again${formatDetail(this.detail)} ${formatDetails(this)}`
   }
 }

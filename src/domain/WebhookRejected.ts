@@ -1,19 +1,24 @@
+/**
+ * The error of a webhook that is rejected, and its reasons.
+ *
+ * @since 0.1.0
+ */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 
 /**
- * The header that carries a webhook's signature, and the second name under which integrations have seen it. Names of
- * headers have no case.
+ * The names of the header with a webhook's signature, in lower case: the documented name, and one that integrations have
+ * seen.
  *
- * @see Webhooks, "Signature"
+ * @see https://docs.ripio.com/ramps-api/webhooks/support-ticket-events
  * @category models
  * @since 0.1.0
  */
 export const signatureHeaders = ["http-x-wh-signature-256", "x-wh-signature-256"] as const
 
 /**
- * The largest webhook body that is taken, in bytes: 256 KiB.
+ * The largest webhook body that is accepted, in bytes: 256 KiB.
  *
  * @category models
  * @since 0.1.0
@@ -21,7 +26,7 @@ export const signatureHeaders = ["http-x-wh-signature-256", "x-wh-signature-256"
 export const maxWebhookBytes = 256 * 1024
 
 /**
- * Where to look for the cause: at the bytes of the body, at the headers, at the secrets, or at the time.
+ * Where to look for the cause: the bytes of the body, the headers, the secrets, or the clock.
  *
  * @category models
  * @since 0.1.0
@@ -29,7 +34,7 @@ export const maxWebhookBytes = 256 * 1024
 export type WebhookSuspect = "body" | "header" | "secret" | "clock"
 
 /**
- * The delivery has no signature. It is not from Ripio, or something on the way does not pass the header on.
+ * The delivery has no signature. It is not from Ripio, or a proxy removed the header.
  *
  * @category errors
  * @since 0.1.0
@@ -39,7 +44,7 @@ export class MissingSignature extends Schema.TaggedError<MissingSignature>("effe
   {}
 ) {
   override get message() {
-    return "there is no header Http-X-Wh-Signature-256: is the sender Ripio, and do all headers reach this program?"
+    return "the header Http-X-Wh-Signature-256 is missing. Check that the sender is Ripio and that proxies pass all headers"
   }
   get suspect(): WebhookSuspect {
     return "header"
@@ -69,8 +74,8 @@ export class MalformedSignature extends Schema.TaggedError<MalformedSignature>(
 }
 
 /**
- * No secret gives this signature over this body: the body is not the bytes that were sent, or the secret is another one,
- * or the delivery is forged.
+ * No secret produces this signature for this body: the body was changed after it was signed, the secret is wrong, or the
+ * delivery is forged.
  *
  * @category errors
  * @since 0.1.0
@@ -78,11 +83,11 @@ export class MalformedSignature extends Schema.TaggedError<MalformedSignature>(
 export class SignatureMismatch extends Schema.TaggedError<SignatureMismatch>("effect-ripio-tickets/SignatureMismatch")(
   "SignatureMismatch",
   {
-    /** What to look at first: a body that does not look as Ripio sends it, or else the secret. */
+    /** What to check first: the body if it does not look like one of Ripio's, otherwise the secret. */
     suspect: Schema.Literals(["body", "secret"]),
-    /** What speaks for that. */
+    /** Why. */
     issue: Schema.String,
-    /** The length of the body as it was handed over: compare it with the header `Content-Length`. */
+    /** The length of the received body. Compare it with the `Content-Length` header. */
     bodyBytes: Schema.Int,
     /** How many secrets were tried. */
     secretsTried: Schema.Int
@@ -95,8 +100,8 @@ export class SignatureMismatch extends Schema.TaggedError<SignatureMismatch>("ef
 }
 
 /**
- * The signature is right, and the event was issued too long ago, or in the future: a replay, a very late delivery, or a
- * clock that is wrong.
+ * The signature is valid, but the event was issued too long ago or in the future: a replay, a very late delivery, or a
+ * wrong clock.
  *
  * @category errors
  * @since 0.1.0
@@ -104,21 +109,21 @@ export class SignatureMismatch extends Schema.TaggedError<SignatureMismatch>("ef
 export class OutsideWindow extends Schema.TaggedError<OutsideWindow>("effect-ripio-tickets/OutsideWindow")(
   "OutsideWindow",
   {
-    /** When the event was issued, as the signed body says. */
+    /** When the event was issued, from the signed body. */
     issuedAt: Schema.DateTimeUtc,
-    /** The time of this machine when it was verified. */
+    /** The time of this machine at the verification. */
     verifiedAt: Schema.DateTimeUtc,
-    /** How far apart the two may be. */
+    /** The largest accepted difference. */
     tolerance: Schema.Duration
   }
 ) {
   override get message() {
     const age = DateTime.toEpochMillis(this.verifiedAt) - DateTime.toEpochMillis(this.issuedAt)
-    const apart = Duration.format(Duration.millis(Math.abs(age)))
+    const difference = Duration.format(Duration.millis(Math.abs(age)))
     const limit = Duration.format(this.tolerance)
     return age > 0
-      ? `the event was issued ${apart} ago, and ${limit} are accepted: it is a replay or came late, or this machine's clock is fast`
-      : `the event is issued ${apart} in the future, and ${limit} are accepted: this machine's clock is slow`
+      ? `the event was issued ${difference} ago, and ${limit} are accepted. It is a replay or a late delivery, or this machine's clock is fast`
+      : `the event was issued ${difference} in the future, and ${limit} are accepted. This machine's clock is slow`
   }
   get suspect(): WebhookSuspect {
     return "clock"
@@ -126,7 +131,7 @@ export class OutsideWindow extends Schema.TaggedError<OutsideWindow>("effect-rip
 }
 
 /**
- * The signature is right, and the body is no event that this version can read.
+ * The signature is valid, but this version cannot decode the body.
  *
  * @category errors
  * @since 0.1.0
@@ -134,12 +139,12 @@ export class OutsideWindow extends Schema.TaggedError<OutsideWindow>("effect-rip
 export class MalformedEvent extends Schema.TaggedError<MalformedEvent>("effect-ripio-tickets/MalformedEvent")(
   "MalformedEvent",
   {
-    /** What is wrong with it, beginning with the field if it is one. */
+    /** What is wrong with the body. Begins with the field, if it is about one. */
     issue: Schema.String
   }
 ) {
   override get message() {
-    return `the signature is right, but the body is not an event as documented: ${this.issue}`
+    return `the signature is valid, but the body is not a documented event: ${this.issue}`
   }
   get suspect(): WebhookSuspect {
     return "body"
@@ -147,7 +152,7 @@ export class MalformedEvent extends Schema.TaggedError<MalformedEvent>("effect-r
 }
 
 /**
- * The body is larger than 256 KiB. It was not looked at any further.
+ * The body is larger than 256 KiB. It was not verified.
  *
  * @category errors
  * @since 0.1.0
@@ -155,12 +160,12 @@ export class MalformedEvent extends Schema.TaggedError<MalformedEvent>("effect-r
 export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>("effect-ripio-tickets/BodyTooLarge")(
   "BodyTooLarge",
   {
-    /** What is accepted, in bytes. */
+    /** The largest accepted size, in bytes. */
     limit: Schema.Int
   }
 ) {
   override get message() {
-    return `the body is larger than ${this.limit / 1024} KiB, and no event of Ripio is`
+    return `the body is larger than ${this.limit / 1024} KiB, and no event of Ripio is that large`
   }
   get suspect(): WebhookSuspect {
     return "body"
@@ -189,12 +194,12 @@ export const WebhookRejectedReason = Schema.Union([
 export type WebhookRejectedReason = typeof WebhookRejectedReason.Type
 
 /**
- * A delivery that is not to be believed, or cannot be read. Nothing in it has been trusted.
+ * A webhook was rejected: it is not authentic, or it cannot be decoded.
  *
- * `suspect` says where to look first, and so does the message. Tell the reasons apart with `Effect.catchReason`. Do not
- * send the message back: it helps whoever forges a signature. It shows neither the body nor a secret.
+ * `suspect` and the message say where to look first. Distinguish the reasons with `Effect.catchReason`. Do not send the
+ * message to the sender, because it helps to forge a signature. It shows neither the body nor a secret.
  *
- * **Example** (Only what is malformed is worth an alarm)
+ * **Example** (Alert only on malformed events)
  *
  * ```ts
  * import * as Effect from "effect/Effect"
@@ -216,7 +221,7 @@ export class WebhookRejected extends Schema.TaggedError<WebhookRejected>("effect
   { reason: WebhookRejectedReason }
 ) {
   override get message() {
-    return `Webhook rejected, look at the ${this.suspect}: ${this.reason.message}`
+    return `Webhook rejected, check the ${this.suspect}: ${this.reason.message}`
   }
   /** Where to look first. */
   get suspect(): WebhookSuspect {

@@ -1,69 +1,26 @@
 import * as Duration from "effect/Duration"
-import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { ApiErrorBody, ApiErrorCode } from "./ApiError.ts"
-import { excerpt, scrub, scrubJson } from "./Redaction.ts"
+import { maxBodyBytes, type RawResponse, type ResponseDetails, responseDetails } from "./RawResponse.ts"
+import { redact, redactJson, truncate } from "./Redaction.ts"
 import { maxRetryAfter } from "./RetryPolicy.ts"
 import { RateLimited, ServerFailed, UnexpectedResponse } from "./RipioHttpError.ts"
+import { withoutStackTrace } from "./withoutStackTrace.ts"
 
-/**
- * What there is to know of an HTTP answer, once its body is read.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Answer {
-  readonly status: number
-  /** The body's text; `undefined` if it was larger than {@link maxBodyBytes}. */
-  readonly body: string | undefined
-  /** The secrets of the request, which a server may echo: no error shows them. */
-  readonly secrets: ReadonlyArray<Redacted.Redacted>
-  readonly requestId?: string | undefined
-  /** What `Retry-After` asks for, counted from the moment of the answer. */
-  readonly retryAfter?: Duration.Duration | undefined
-}
-
-/**
- * The largest body that is read of an answer, in bytes: 64 KiB.
- *
- * @category models
- * @since 0.1.0
- */
-export const maxBodyBytes = 64 * 1024
-
-/**
- * What an answer turned out to be.
- *
- * @category models
- * @since 0.1.0
- */
+/** What a response means. */
 export type Classification =
   | { readonly _tag: "Success"; readonly json: unknown }
-  | ({ readonly _tag: "Unauthenticated" } & Evidence & Partial<ApiErrorBody>)
-  | ({ readonly _tag: "ApiError" } & Evidence & ApiErrorBody)
+  | ({ readonly _tag: "Unauthenticated" } & ResponseDetails & Partial<ApiErrorBody>)
+  | ({ readonly _tag: "ApiError" } & ResponseDetails & ApiErrorBody)
   | RateLimited
   | ServerFailed
   | UnexpectedResponse
 
-/**
- * What an answer is followed up by.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Evidence {
-  readonly status: number
-  readonly requestId?: string
-}
-
-const evidenceOf = ({ requestId, status }: Answer): Evidence =>
-  requestId === undefined ? { status } : { status, requestId }
-
 const decodeErrorBody = Schema.decodeUnknownResult(ApiErrorBody)
 const decodeOAuthError = Schema.decodeUnknownResult(Schema.Struct({ error: Schema.String }))
 
-const parse = (text: string | undefined): { readonly json: unknown } | undefined => {
+const parseJson = (text: string | undefined): { readonly json: unknown } | undefined => {
   try {
     return text === undefined ? undefined : { json: JSON.parse(text) }
   } catch {
@@ -71,61 +28,65 @@ const parse = (text: string | undefined): { readonly json: unknown } | undefined
   }
 }
 
-const errorBodyAs = <A>(
-  { body, secrets }: Answer,
+const decodeErrorBodyAs = <A>(
+  { body, secrets }: RawResponse,
   decode: (json: unknown) => Result.Result<A, Schema.SchemaError>
 ): A | undefined => {
-  const parsed = parse(body)
-  if (body === undefined || parsed === undefined) return undefined
-  const isClean = !body.includes("\\") && body.split(/[[{]/u, 100).length < 100 && scrub(body, secrets) === body
-  return Result.getOrUndefined(decode(isClean ? parsed.json : scrubJson(parsed.json, secrets)))
+  const parsed = parseJson(body)
+  return parsed === undefined ? undefined : Result.getOrUndefined(decode(redactJson(parsed.json, secrets)))
 }
 
 const knownCodes: ReadonlySet<number> = new Set(Object.values(ApiErrorCode))
 
 /**
- * Says what an answer is: by the API's `code` first, by the HTTP status second.
+ * Classifies a response: by the API's `code` first, by the HTTP status second.
  *
- * - The codes that the library knows decide under every error status, as the API's pages show one code under several.
- * - 401 without one of them is `Unauthenticated` too; 429 is `RateLimited`; 408 and 5xx are `ServerFailed`.
- * - Any other answer with the API's error body is an `ApiError`.
- * - Everything else is an `UnexpectedResponse`. In particular, a 403 or a 404 without the API's code says nothing of the
- *   account or the ticket: it comes from a proxy, or from a wrong base URL.
+ * - A code that the library knows decides under every error status, because the API documents one code under several
+ *   statuses. The exception is a 5xx response to a write: it does not say whether the write was carried out, so it is
+ *   `ServerFailed` whatever its code.
+ * - 401 without a known code is `Unauthenticated`, 429 is `RateLimited`, 408 and 5xx are `ServerFailed`.
+ * - Any other response with the API's error body is an `ApiError`.
+ * - Everything else is an `UnexpectedResponse`. A 403 or 404 without the API's code says nothing about the account or the
+ *   ticket: it comes from a proxy, or the base URL is wrong.
  *
- * A 2xx is a `Success` if its body is JSON; whether it is the right JSON is for its reader to say.
- *
- * @category pure functions
- * @since 0.1.0
+ * A 2xx is a `Success` if its body is JSON. The caller decodes it.
  */
-export const classify = (answer: Answer): Classification => {
-  const { body, retryAfter, status } = answer
+export const classify = (
+  response: RawResponse,
+  { isWrite }: { readonly isWrite: boolean } = { isWrite: false }
+): Classification => {
+  const { body, retryAfter, status } = response
   if (status >= 200 && status < 300) {
-    const parsed = parse(body)
-    return parsed === undefined ? unexpected(answer, notJson(body)) : { _tag: "Success", json: parsed.json }
+    const parsed = parseJson(body)
+    return parsed === undefined ? unexpectedResponse(response, notJson(body)) : { _tag: "Success", json: parsed.json }
   }
-  if (status < 400) return unexpected(answer, "a redirect, which is not followed: is the base URL the right one?")
+  if (status < 400) return unexpectedResponse(response, "redirects are not followed: check the base URL")
 
-  const evidence = evidenceOf(answer)
-  const api = errorBodyAs(answer, decodeErrorBody)
-  if (api !== undefined && knownCodes.has(api.code)) {
+  const details = responseDetails(response)
+  const api = decodeErrorBodyAs(response, decodeErrorBody)
+  const mayBeCarriedOut = isWrite && status >= 500
+  if (api !== undefined && knownCodes.has(api.code) && !mayBeCarriedOut) {
     const _tag = api.code === ApiErrorCode.notAuthenticated ? "Unauthenticated" : "ApiError"
-    return { ...api, ...evidence, _tag }
+    return { ...api, ...details, _tag }
   }
-  if (status === 401) return { ...api, ...evidence, _tag: "Unauthenticated" }
+  if (status === 401) return { ...api, ...details, _tag: "Unauthenticated" }
   const wait = retryAfter === undefined ? {} : { retryAfter }
-  const tooLong = retryAfter !== undefined && Duration.isGreaterThan(retryAfter, maxRetryAfter)
-  if (status === 429 || (tooLong && isServerFailure(status))) return new RateLimited({ status, ...wait })
-  if (isServerFailure(status)) {
-    return new ServerFailed({ status, ...wait, ...(api === undefined ? {} : { code: api.code }) })
+  const isTooLong = retryAfter !== undefined && Duration.isGreaterThan(retryAfter, maxRetryAfter)
+  if (status === 429 || (isTooLong && isServerFailure(status))) {
+    return withoutStackTrace(() => new RateLimited({ status, ...wait }))
   }
-  if (api !== undefined) return { ...api, ...evidence, _tag: "ApiError" }
-  return unexpected(answer, "not an error of the API: is a proxy in the way, or the base URL wrong?")
+  if (isServerFailure(status)) {
+    const code = api === undefined ? {} : { code: api.code }
+    return withoutStackTrace(() => new ServerFailed({ status, ...wait, ...code }))
+  }
+  if (api !== undefined) return { ...api, ...details, _tag: "ApiError" }
+  return unexpectedResponse(response, "not an error of the API: check the base URL, and whether a proxy responds")
 }
 
 const isServerFailure = (status: number) => status === 408 || status >= 500
 
-// The errors of RFC 6749 section 5.2 that speak of the client; the others speak of the request.
-const refusals: ReadonlySet<string> = new Set([
+// The error codes of RFC 6749 section 5.2 that refuse the client. The others are about the request.
+const clientRefusals: ReadonlySet<string> = new Set([
   "invalid_client",
   "unauthorized_client",
   "invalid_grant",
@@ -135,56 +96,51 @@ const refusals: ReadonlySet<string> = new Set([
 const mentionsToken = /access_?token/iu
 
 /**
- * Says what an answer of the token endpoint is. The API's pages do not show how it refuses, so the error bodies of
- * RFC 6749 and of the API itself are both read; a 401 is a refusal with any body.
- *
- * @category pure functions
- * @since 0.1.0
+ * Classifies a response of the token endpoint. The API's pages do not document its errors, so both the error body of
+ * RFC 6749 and the API's own are read. A 401 is a refusal whatever its body.
  */
-export const classifyGrant = (answer: Answer): Exclude<Classification, { readonly _tag: "ApiError" }> => {
-  const classification = classify(answer)
-  const type = answer.status >= 400 && answer.status < 500 ? errorBodyAs(answer, decodeOAuthError)?.error : undefined
+export const classifyTokenResponse = (
+  response: RawResponse
+): Exclude<Classification, { readonly _tag: "ApiError" }> => {
+  const classification = classify(response)
+  const isRefusal = response.status >= 400 && response.status < 500
+  const type = isRefusal ? decodeErrorBodyAs(response, decodeOAuthError)?.error : undefined
   switch (classification._tag) {
     case "Unauthenticated":
       return type === undefined ? classification : { ...classification, type }
     case "ApiError":
       return unexpectedApiError(classification)
     case "UnexpectedResponse": {
-      // The body of a grant that cannot be read may still hold the token.
-      if (answer.status < 300 || mentionsToken.test(answer.body ?? "")) {
-        return unexpected({ ...answer, body: undefined }, classification.issue)
+      // The body may contain the token in a shape that cannot be decoded.
+      if (response.status < 300 || mentionsToken.test(response.body ?? "")) {
+        return unexpectedResponse({ ...response, body: undefined }, classification.issue)
       }
       if (type === undefined) return classification
-      return refusals.has(type)
-        ? { _tag: "Unauthenticated", ...evidenceOf(answer), type }
-        : unexpected(answer, `the token endpoint refused the request: ${excerpt(type)}`)
+      return clientRefusals.has(type)
+        ? { _tag: "Unauthenticated", ...responseDetails(response), type }
+        : unexpectedResponse(response, `the token endpoint refused the request: ${truncate(type)}`)
     }
     default:
       return classification
   }
 }
 
-/**
- * An error of the API that the operation at hand has no name for.
- *
- * @category pure functions
- * @since 0.1.0
- */
-export const unexpectedApiError = ({ code, detail, status, type }: Evidence & ApiErrorBody): UnexpectedResponse =>
-  new UnexpectedResponse({
-    status,
-    issue: `code ${code} (${excerpt(type)}) is not documented for this operation`,
-    excerpt: excerpt(JSON.stringify({ code, type, detail, status }))
-  })
+/** An API error whose code is not documented for the operation. */
+export const unexpectedApiError = ({ code, detail, status, type }: ResponseDetails & ApiErrorBody) =>
+  withoutStackTrace(
+    () =>
+      new UnexpectedResponse({
+        status,
+        issue: `code ${code} (${truncate(type)}) is not documented for this operation`,
+        excerpt: truncate(JSON.stringify({ code, type, detail, status }))
+      })
+  )
 
-/**
- * The answer is not one that the API documents, for the reason that `issue` gives.
- *
- * @category pure functions
- * @since 0.1.0
- */
-export const unexpected = (answer: Answer, issue: string): UnexpectedResponse =>
-  new UnexpectedResponse({ status: answer.status, issue, excerpt: excerpt(scrub(answer.body ?? "", answer.secrets)) })
+/** A response that the API does not document. `issue` says what is wrong with it. */
+export const unexpectedResponse = ({ body, secrets, status }: RawResponse, issue: string): UnexpectedResponse => {
+  const excerpt = truncate(redact(body ?? "", secrets))
+  return withoutStackTrace(() => new UnexpectedResponse({ status, issue, excerpt }))
+}
 
 const notJson = (body: string | undefined) =>
   body === undefined

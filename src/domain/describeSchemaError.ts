@@ -3,8 +3,8 @@ import * as SchemaIssue from "effect/SchemaIssue"
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** What a value is not, in one line, beginning with the field: `issueKey: Expected null`. Never shows the value. */
-export const issueOf = (error: Schema.SchemaError): string =>
+/** Describes a schema error in one line that begins with the field: `issueKey: Expected null`. Never shows the value. */
+export const describeSchemaError = (error: Schema.SchemaError): string =>
   format(error.issue)
     .issues.map(({ message, path }) => {
       const field = (path ?? []).map(String).join(".")

@@ -4,30 +4,44 @@ import * as Metric from "effect/Metric"
 import type { Unauthenticated } from "../domain/AccessToken.ts"
 import type { ApiError } from "../domain/ApiError.ts"
 import type { RipioHttpError } from "../domain/RipioHttpError.ts"
+import type { TicketEvent } from "../domain/TicketEvent.ts"
+import type { WebhookRejectedReason } from "../domain/WebhookRejected.ts"
+
+/** Remembers the results of a function. To label a metric costs more than to update it, and there are few labels. */
+const memoize = <A>(create: (key: string) => A): ((key: string) => A) => {
+  const results = new Map<string, A>()
+  return (key) => {
+    const known = results.get(key)
+    if (known !== undefined) return known
+    const result = create(key)
+    results.set(key, result)
+    return result
+  }
+}
 
 const attempts = Metric.counter("ripio_client_attempts", {
-  description: "Requests sent to Ripio, by operation: token requests, retries and polls included",
+  description: "Requests sent to Ripio by operation, including token requests, retries and polls",
   incremental: true
 })
 
 const failures = Metric.counter("ripio_client_failures", {
-  description: "Calls that ended in an error, by operation and error",
+  description: "Failed calls by operation and error",
   incremental: true
 })
 
 const retries = Metric.counter("ripio_client_retries", {
-  description: "Attempts that repeat a failed one, by operation",
+  description: "Retries by operation",
   incremental: true
 })
 
 /** Counts the polls of `awaitOutcome` and `changes`. */
 export const polls = Metric.counter("ripio_client_polls", {
-  description: "Times that a ticket was asked for while waiting for its outcome",
+  description: "Polls of tickets whose outcome is awaited",
   incremental: true
 })
 
 export const tokenRenewals = Metric.counter("ripio_client_token_renewals", {
-  description: "Access tokens obtained, the first one included",
+  description: "Access tokens received, including the first one",
   incremental: true
 })
 
@@ -35,25 +49,44 @@ const tokenAge = Metric.gauge("ripio_client_token_age_seconds", {
   description: "Age of the access token at its last use"
 })
 
-/** @param age of the token, in milliseconds */
-export const tokenUsed = (age: number, context: Context.Context<never>): void =>
-  tokenAge.updateUnsafe(age / 1000, context)
+/** @param ageMillis the age of the token in milliseconds */
+export const tokenUsed = (ageMillis: number, context: Context.Context<never>): void =>
+  tokenAge.updateUnsafe(ageMillis / 1000, context)
 
-/** The series of one operation. Their labels are few and known beforehand: no ticket, no account. */
-export const forOperation = (operation: string) => {
+/** The metrics of one operation. No label contains a ticket or an account. */
+export const forOperation = memoize((operation) => {
   const label = Metric.withAttributes({ operation })
   const [attempted, repeated, failed] = [label(attempts), label(retries), label(failures)]
-  const byError = new Map<string, typeof failed>()
+  const failedWith = memoize((error) => Metric.withAttributes(failed, { error }))
   return {
     attempt: (number: number, context: Context.Context<never>): void => {
       attempted.updateUnsafe(1, context)
       if (number > 1) repeated.updateUnsafe(1, context)
     },
-    failure: (failure: Unauthenticated | ApiError | RipioHttpError): Effect.Effect<void> => {
-      const error = "reason" in failure ? failure.reason._tag : failure._tag
-      const counter = byError.get(error) ?? Metric.withAttributes(failed, { error })
-      byError.set(error, counter)
-      return Metric.update(counter, 1)
-    }
+    failure: (failure: Unauthenticated | ApiError | RipioHttpError): Effect.Effect<void> =>
+      Metric.update(failedWith("reason" in failure ? failure.reason._tag : failure._tag), 1)
   }
-}
+})
+
+const webhookDeliveries = Metric.counter("ripio_webhook_deliveries", {
+  description: "Webhook deliveries by event, or by the reason of the rejection",
+  incremental: true
+})
+
+const deliveriesWith = memoize((result) => Metric.update(Metric.withAttributes(webhookDeliveries, { result }), 1))
+
+/** Counts one webhook delivery. */
+export const countDelivery = (result: TicketEvent["_tag"] | WebhookRejectedReason["_tag"]): Effect.Effect<void> =>
+  deliveriesWith(result)
+
+/** Counts the events that the inbox moved to the dead letters. */
+export const deadLetters = Metric.counter("ripio_webhook_dead_letters", {
+  description: "Events that failed in every attempt",
+  incremental: true
+})
+
+/** Counts the tickets for which two outcomes were reported. */
+export const contradictions = Metric.counter("ripio_ticket_contradictions", {
+  description: "Outcomes that contradict the known outcome of their ticket",
+  incremental: true
+})

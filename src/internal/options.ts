@@ -1,57 +1,71 @@
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { TokenText } from "../domain/AccessToken.ts"
-import { InvalidOption } from "../domain/InvalidOption.ts"
-import { type RequestOptions, retrySchedule } from "../domain/RetryPolicy.ts"
+import { BearerToken } from "../domain/AccessToken.ts"
+import { checkDuration, InvalidOption } from "../domain/InvalidOption.ts"
+import type { RequestOptions } from "../domain/RetryPolicy.ts"
+import { retrySchedule } from "./http/retry.ts"
 
-const isTokenText = Schema.is(TokenText)
+type Checked<A> = Result.Result<A, InvalidOption>
 
-const invalid = (option: string, issue: string) => Effect.fail(new InvalidOption({ option, issue }))
+const invalid = (option: string, issue: string): Checked<never> => Result.fail(new InvalidOption({ option, issue }))
 
-const duration = (option: string, input: Duration.Input) =>
-  Option.match(
-    Option.filter(Duration.fromInput(input), (duration) => Duration.isPositive(duration)),
-    {
-      onNone: () => invalid(option, "expected a duration above zero"),
-      onSome: Effect.succeed
-    }
-  )
+export const positiveDuration = (option: string, input: Duration.Input): Checked<Duration.Duration> =>
+  checkDuration(option, input, Duration.isPositive, "expected a duration above zero")
 
-export const requestOptions = Effect.fnUntraced(function* ({
+export const nonNegativeDuration = (option: string, input: Duration.Input): Checked<Duration.Duration> =>
+  checkDuration(option, input, (duration) => !Duration.isNegative(duration), "expected a duration that is not negative")
+
+export const positiveInt = (option: string, value: number): Checked<number> =>
+  Number.isInteger(value) && value >= 1 ? Result.succeed(value) : invalid(option, "expected a whole number above zero")
+
+const nonNegativeInt = (option: string, value: number): Checked<number> =>
+  Number.isInteger(value) && value >= 0
+    ? Result.succeed(value)
+    : invalid(option, "expected a whole number that is not negative")
+
+export const nonEmptyText = (option: string, value: string): Checked<string> =>
+  value === "" ? invalid(option, "expected some text") : Result.succeed(value)
+
+export const requestOptions = ({
   retry = {},
   timeout = Duration.seconds(10)
-}: RequestOptions) {
-  if (!Schedule.isSchedule(retry)) {
-    if (retry.base !== undefined) yield* duration("retry.base", retry.base)
-    if (retry.max !== undefined) yield* duration("retry.max", retry.max)
-    const times = retry.times ?? 0
-    if (!Number.isInteger(times) || times < 0) {
-      return yield* invalid("retry.times", "expected a whole number that is not negative")
+}: RequestOptions): Checked<{
+  readonly timeout: Duration.Duration
+  readonly schedule: ReturnType<typeof retrySchedule>
+}> =>
+  Result.gen(function* () {
+    if (!Schedule.isSchedule(retry)) {
+      if (retry.base !== undefined) yield* positiveDuration("retry.base", retry.base)
+      if (retry.max !== undefined) yield* positiveDuration("retry.max", retry.max)
+      if (retry.times !== undefined) yield* nonNegativeInt("retry.times", retry.times)
     }
-  }
-  return { timeout: yield* duration("timeout", timeout), schedule: retrySchedule(retry) }
-})
+    return { timeout: yield* positiveDuration("timeout", timeout), schedule: retrySchedule(retry) }
+  })
 
-// From JavaScript anything may come, a plain text in place of a `Redacted` or nothing at all.
-const isText = (value: unknown): value is string => typeof value === "string"
+// JavaScript may pass anything: a plain string instead of a `Redacted`, or nothing.
+const isString = (value: unknown): value is string => typeof value === "string"
 
-/** RFC 7617: the client id ends at the first colon, and neither part holds a control character. */
-export const clientId = (value: string) =>
-  isText(value) && /^[^:\p{Cc}]*[^:\p{Cc}\s][^:\p{Cc}]*$/u.test(value)
-    ? Effect.succeed(value)
+/** RFC 7617: the client id ends at the first colon, and neither part contains a control character. */
+export const clientId = (value: string): Checked<string> =>
+  isString(value) && /^[^:\p{Cc}]*[^:\p{Cc}\s][^:\p{Cc}]*$/u.test(value)
+    ? Result.succeed(value)
     : invalid("clientId", "expected some text without a colon and without control characters")
 
-const redacted = (option: string, secret: Redacted.Redacted, isGood: (value: string) => boolean, issue: string) => {
+const redacted = (
+  option: string,
+  secret: Redacted.Redacted,
+  isValid: (value: string) => boolean,
+  issue: string
+): Checked<Redacted.Redacted> => {
   if (!Redacted.isRedacted(secret)) return invalid(option, "expected a Redacted")
   const value = Redacted.value(secret)
-  return isText(value) && isGood(value) ? Effect.succeed(secret) : invalid(option, issue)
+  return isString(value) && isValid(value) ? Result.succeed(secret) : invalid(option, issue)
 }
 
-export const clientSecret = (secret: Redacted.Redacted) =>
+export const clientSecret = (secret: Redacted.Redacted): Checked<Redacted.Redacted> =>
   redacted(
     "clientSecret",
     secret,
@@ -59,5 +73,28 @@ export const clientSecret = (secret: Redacted.Redacted) =>
     "expected some text without control characters"
   )
 
-export const token = (token: Redacted.Redacted) =>
-  redacted("token", token, isTokenText, "expected visible ASCII characters")
+const isBearerToken = Schema.is(BearerToken)
+
+export const token = (token: Redacted.Redacted): Checked<Redacted.Redacted> =>
+  redacted("token", token, isBearerToken, "expected visible ASCII characters")
+
+const encoder = new TextEncoder()
+
+/** The bytes of a webhook secret. */
+export const webhookSecret = (option: string, secret: Redacted.Redacted): Checked<Uint8Array<ArrayBuffer>> => {
+  const text = Redacted.value(secret)
+  // White space left from a file or a form would make every signature wrong.
+  if (/^\s|\s$|\p{Cc}/u.test(text)) {
+    return invalid(option, "expected no white space at its ends and no control character")
+  }
+  const bytes = encoder.encode(text)
+  return bytes.length < 16 ? invalid(option, "expected at least 16 bytes") : Result.succeed(bytes)
+}
+
+export const webhookTolerance = (input: Duration.Input): Checked<Duration.Duration> =>
+  checkDuration(
+    "tolerance",
+    input,
+    Duration.isPositive,
+    "expected a duration above zero, or Duration.infinity to turn the check off"
+  )

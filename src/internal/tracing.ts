@@ -1,27 +1,52 @@
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import type { RawResponse } from "../domain/RawResponse.ts"
 
-/** A span for an operation, if there is a tracer to see it: one that nobody sees costs as much as the rest of a call. */
+// A span that no tracer exports costs as much as the rest of a call, so spans exist only if a tracer is installed.
+const hasTracer = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.getRef(Tracer.Tracer) !== Tracer.nativeTracer
+
+/** Runs an effect in a span. */
 export const withSpan =
   (name: string, attributes: Record<string, unknown> = {}) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiber((fiber) =>
-      fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
-        ? effect
-        : Effect.useSpan(name, { attributes }, (span) =>
+      hasTracer(fiber)
+        ? Effect.useSpan(name, { attributes }, (span) =>
             Effect.withParentSpan(effect, span, { captureStackTrace: false })
           )
+        : effect
     )
 
-/** The same for a stream: from its first pull to its end. */
+/** Runs a stream in a span that lasts from the first pull to the end. */
 export const withStreamSpan =
   (name: string, attributes: Record<string, unknown>) =>
   <A, E, R>(stream: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
     Stream.unwrap(
       Effect.withFiber((fiber) =>
-        Effect.succeed(
-          fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer ? stream : Stream.withSpan(stream, name, { attributes })
-        )
+        Effect.succeed(hasTracer(fiber) ? Stream.withSpan(stream, name, { attributes }) : stream)
       )
     )
+
+/** Runs one attempt of a request in a client span, by OpenTelemetry's conventions for HTTP. */
+export const withAttemptSpan = <E>(
+  { method, url }: HttpClientRequest,
+  attempt: Effect.Effect<RawResponse, E>
+): Effect.Effect<RawResponse, E> =>
+  Effect.withFiber((fiber) =>
+    hasTracer(fiber)
+      ? Effect.useSpan(
+          method,
+          { kind: "client", attributes: { "http.request.method": method, "url.full": url } },
+          (span) =>
+            Effect.tap(Effect.withParentSpan(attempt, span, { captureStackTrace: false }), ({ status }) =>
+              Effect.sync(() => {
+                span.attribute("http.response.status_code", status)
+                if (status >= 400) span.attribute("error.type", `${status}`)
+              })
+            )
+        )
+      : attempt
+  )

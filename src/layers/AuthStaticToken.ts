@@ -1,3 +1,8 @@
+/**
+ * An access token that the program already has.
+ *
+ * @since 0.1.0
+ */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
@@ -6,10 +11,10 @@ import { token } from "../internal/options.ts"
 import { AuthService } from "../services/AuthService.ts"
 
 /**
- * The access token is one that you have: for scripts, and for tokens that something else obtains and renews. If the API
- * refuses it, calls fail with `Unauthenticated`, as there is no other to try.
+ * Uses one access token for all requests: for scripts, and for tokens that another program requests and renews. If the
+ * API rejects it, calls fail with `Unauthenticated`.
  *
- * Fails with `InvalidOption` if the token is empty or could not stand in an HTTP header.
+ * Fails with `InvalidOption` if the token is empty or contains characters that an HTTP header cannot contain.
  *
  * @category layers
  * @since 0.1.0
@@ -17,7 +22,7 @@ import { AuthService } from "../services/AuthService.ts"
 export const layer = (options: { readonly token: Redacted.Redacted }): Layer.Layer<AuthService, InvalidOption> =>
   Layer.effect(
     AuthService,
-    Effect.map(token(options.token), (token) =>
+    Effect.map(Effect.fromResult(token(options.token)), (token) =>
       AuthService.of({ accessToken: Effect.succeed(token), invalidate: () => Effect.void })
     )
   )

@@ -1,3 +1,9 @@
+/**
+ * A transport on the runtime's `fetch`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -11,27 +17,27 @@ import * as Option from "effect/Option"
 import { blobOf } from "../internal/http/blobBody.ts"
 
 const make = Effect.gen(function* () {
-  const outer = yield* Effect.context()
-  const initOfLayer = Context.getOrUndefined(outer, FetchHttpClient.RequestInit)
-  const effects = yield* HttpClient.HttpClient
+  const layerContext = yield* Effect.context()
+  const layerInit = Context.getOrUndefined(layerContext, FetchHttpClient.RequestInit)
+  const fallback = yield* HttpClient.HttpClient
 
   return HttpClient.makeWith<never, never, HttpClientError, never>(
     Effect.flatMap((request) =>
       Effect.withFiber(({ context }) => {
-        const initOfCall = Context.getOrUndefined(context, FetchHttpClient.RequestInit)
-        const init: RequestInit = { ...initOfLayer, ...initOfCall, redirect: "manual" }
+        const callInit = Context.getOrUndefined(context, FetchHttpClient.RequestInit)
+        const init: RequestInit = { ...layerInit, ...callInit, redirect: "manual" }
         const fetch =
-          Context.getOrUndefined(context, FetchHttpClient.Fetch) ?? Context.get(outer, FetchHttpClient.Fetch)
+          Context.getOrUndefined(context, FetchHttpClient.Fetch) ?? Context.get(layerContext, FetchHttpClient.Fetch)
         return isPlain(request)
           ? send(request, fetch, init)
-          : Effect.provideService(effects.execute(request), FetchHttpClient.RequestInit, init)
+          : Effect.provideService(fallback.execute(request), FetchHttpClient.RequestInit, init)
       })
     ),
     Effect.succeed
   )
 })
 
-/** What `fetch` takes as it is: a URL in one piece, and a body that is at hand. */
+/** Whether `fetch` accepts the request without further encoding: a complete URL, and a body of bytes or a `Blob`. */
 const isPlain = ({ body, hash, headers, urlParams }: HttpClientRequest): boolean =>
   (body._tag === "Empty" || body._tag === "Uint8Array" || blobOf(body) !== undefined) &&
   urlParams.params.length === 0 &&
@@ -43,7 +49,7 @@ const send = (request: HttpClientRequest, fetch: typeof globalThis.fetch, init: 
     Effect.tryPromise({
       try: (signal) => {
         const { body, method, url } = request
-        return fetch(url, { ...init, method, headers: headersOf(request, init), body: bodyOf(body), signal })
+        return fetch(url, { ...init, method, headers: toHeaders(request, init), body: toBody(body), signal })
       },
       catch: (cause) =>
         new HttpClientError({
@@ -55,30 +61,32 @@ const send = (request: HttpClientRequest, fetch: typeof globalThis.fetch, init: 
     (response) => HttpClientResponse.fromWeb(request, response)
   )
 
-const headersOf = ({ body, headers }: HttpClientRequest, init: RequestInit): Headers.Headers => {
-  const all = init.headers === undefined ? headers : Headers.merge(ofInit(init.headers), headers)
-  // The runtime counts for itself.
+const toHeaders = ({ body, headers }: HttpClientRequest, init: RequestInit): Headers.Headers => {
+  const all =
+    init.headers === undefined
+      ? headers
+      : Headers.merge(Headers.fromInput(new globalThis.Headers(init.headers)), headers)
+  // `fetch` sets the length of a body.
   return body._tag === "Empty" ? all : Headers.remove(all, "content-length")
 }
 
-const ofInit = (init: HeadersInit) => Headers.fromInput(new globalThis.Headers(init))
+// Some runtimes silently resend byte bodies on a broken connection, but not Blobs.
+const toBody = (body: HttpClientRequest["body"]): Blob | null =>
+  body._tag === "Uint8Array"
+    ? new Blob([isArrayBufferView(body.body) ? body.body : body.body.slice()])
+    : (blobOf(body) ?? null)
 
-// Bytes are what the `fetch` of some runtimes sends again when a connection breaks, and tells nobody; a `Blob` is not.
-const bodyOf = (body: HttpClientRequest["body"]): Blob | null =>
-  body._tag === "Uint8Array" ? new Blob([isOwn(body.body) ? body.body : body.body.slice()]) : (blobOf(body) ?? null)
-
-const isOwn = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> => bytes.buffer instanceof ArrayBuffer
+const isArrayBufferView = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> => bytes.buffer instanceof ArrayBuffer
 
 /**
- * Requests by the runtime's `fetch`: an `HttpClient` that does no more with them than this library asks for.
+ * An `HttpClient` on the runtime's `fetch`, optimised for the requests of this library.
  *
- * It takes the place of `FetchHttpClient.layer`, whose `Fetch` and `RequestInit` it obeys (a call's over the layer's), at
- * a fraction of what that adds to a call. Redirects are not followed. The body of a `create` is handed over as a `Blob`:
- * `fetch` sends it with its length whatever its size, and that of Deno does not send it a second time when the connection
- * breaks. What there is no short way for, such as URL parameters, goes through `FetchHttpClient`.
+ * It replaces `FetchHttpClient.layer` and adds less time to each call. It uses the same `Fetch` and `RequestInit` (those of
+ * a call override those of the layer). It does not follow redirects. It passes the body of a `create` to `fetch` as a
+ * `Blob`, which `fetch` sends with its length whatever its size, and which Deno does not resend on a broken connection.
+ * Requests with URL parameters, a fragment or other bodies go through `FetchHttpClient`.
  *
- * It is made for the layers of this library. For requests of your own take `FetchHttpClient`, which also closes the
- * connection of an answer that is not read to its end.
+ * Use `FetchHttpClient` for other requests: unlike this layer, it closes the connection of a response that is not read.
  *
  * **Example** (The client on `fetch`)
  *
@@ -89,6 +97,7 @@ const isOwn = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> => bytes.buf
  * const live = Ripio.layerConfig.pipe(Layer.provide(FetchTransport.layer))
  * ```
  *
+ * @stability unstable
  * @category layers
  * @since 0.1.0
  */

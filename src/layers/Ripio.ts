@@ -1,3 +1,9 @@
+/**
+ * The whole client for one account: `Ripio.layer` from values, `Ripio.layerConfig` from configuration variables.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
 import * as Config from "effect/Config"
 import type { HttpClient } from "effect/http/HttpClient"
 import * as Effect from "effect/Effect"
@@ -12,7 +18,7 @@ import * as RipioHttpLive from "./RipioHttpLive.ts"
 import * as SupportTicketsLive from "./SupportTicketsLive.ts"
 
 /**
- * One account of Ripio: where it is, who it is, and how requests are sent.
+ * One account of Ripio: its environment, its credentials, and how requests are sent.
  *
  * @category models
  * @since 0.1.0
@@ -22,13 +28,13 @@ export interface Options extends AuthClientCredentials.Options {}
 /**
  * The whole client for one account, on any `HttpClient`.
  *
- * Nothing is global: build one layer for each account, and provide each once. Fails with `InvalidOption` before anything is
- * sent.
+ * There is no global state. Create one layer per account and provide each once, because every build requests a new token.
+ * Fails with `InvalidOption` before anything is sent.
  *
- * Give it an `HttpClient` that neither retries nor follows redirects by itself: what it repeats unseen, a `create` among
- * it, the library cannot hold back.
+ * Provide an `HttpClient` that neither retries nor follows redirects. The library cannot see what such a client repeats,
+ * and that may be a `create`.
  *
- * **Example** (In code, with fetch as the transport)
+ * **Example** (In code, with `fetch` as the transport)
  *
  * ```ts
  * import * as Layer from "effect/Layer"
@@ -42,6 +48,7 @@ export interface Options extends AuthClientCredentials.Options {}
  * }).pipe(Layer.provide(FetchTransport.layer))
  * ```
  *
+ * @stability unstable
  * @category layers
  * @since 0.1.0
  */
@@ -63,17 +70,18 @@ const variables: Readonly<Record<string, string>> = {
 }
 
 /**
- * The whole client for one account, from the configuration:
+ * The whole client for one account, from configuration variables:
  *
  * - `RIPIO_ENVIRONMENT`: `sandbox` or `production`
- * - `RIPIO_BASE_URL`: instead of the environment, for a sandbox of your own
+ * - `RIPIO_BASE_URL`: a base URL instead of the environment, such as that of a sandbox that you run
  * - `RIPIO_CLIENT_ID` and `RIPIO_CLIENT_SECRET`
  *
- * It is one layer for one configuration: for a second account in the same program, use `layer`.
+ * For a second account in the same program, use `layer`.
  *
- * Fails with `ConfigError` if a variable is missing or is not what it should be, and with `InvalidOption` if its value
- * cannot work. Both name the variable, and neither shows its value.
+ * Fails with `ConfigError` if a variable is missing or malformed, and with `InvalidOption` if its value cannot work. Both
+ * name the variable and do not show its value.
  *
+ * @stability unstable
  * @category layers
  * @since 0.1.0
  */

@@ -1,3 +1,9 @@
+/**
+ * The layer of `RipioHttp`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
 import type { HttpClient } from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
@@ -5,10 +11,12 @@ import type { AuthService } from "../services/AuthService.ts"
 import { makeRipioHttp, RipioHttp, type RipioHttpOptions } from "../services/RipioHttp.ts"
 
 /**
- * The API, on an `AuthService` and any `HttpClient`. Fails with `InvalidOption` before anything is sent.
+ * `RipioHttp` on an `AuthService` and any `HttpClient`. Fails with `InvalidOption`.
  *
- * It is built for each use, so that one value in the layers of two accounts sends each its own token.
+ * The layer is fresh: it is built for every use, so that one value in the layers of two accounts sends each account's
+ * token.
  *
+ * @stability unstable
  * @category layers
  * @since 0.1.0
  */

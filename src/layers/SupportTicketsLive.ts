@@ -1,12 +1,17 @@
+/**
+ * The layer of `SupportTickets`.
+ *
+ * @since 0.1.0
+ */
 import * as Layer from "effect/Layer"
 import type { RipioHttp } from "../services/RipioHttp.ts"
 import { makeSupportTickets, SupportTickets } from "../services/SupportTickets.ts"
 
 /**
- * Support tickets, on `RipioHttp`.
+ * `SupportTickets` on `RipioHttp`.
  *
- * It is built for each use: an `Effect` program builds a layer value once, and here that would give two accounts side by
- * side the tickets of one.
+ * The layer is fresh: it is built for every use. Effect builds a layer value once per program, and two accounts would
+ * otherwise share the tickets of one.
  *
  * @category layers
  * @since 0.1.0

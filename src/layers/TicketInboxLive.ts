@@ -1,3 +1,9 @@
+/**
+ * Layers of `TicketInbox`, in memory or on a store, and of its handler.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
 import * as Effect from "effect/Effect"
 import type { PersistedQueueStore } from "effect/persistence/PersistedQueue"
 import * as Layer from "effect/Layer"
@@ -6,11 +12,11 @@ import type { TicketEvent } from "../domain/TicketEvent.ts"
 import { type HandleOptions, makeTicketInbox, TicketInbox, type TicketInboxOptions } from "../services/TicketInbox.ts"
 
 /**
- * An inbox on whatever store of `effect/persistence` is provided, so that events outlive the process:
- * `PersistedQueue.layerStoreSql()` or `PersistedQueue.layerStoreRedis()`.
+ * An inbox on a store of `effect/persistence`, so that events survive the process: `PersistedQueue.layerStoreSql()` or
+ * `PersistedQueue.layerStoreRedis()`.
  *
- * The store remembers what was handled until `PersistedQueue.layerCleanup()` removes it, by default after 30 days. A
- * duplicate that comes later than that is handled again.
+ * The store remembers handled events until `PersistedQueue.layerCleanup()` removes them, by default after 30 days. A
+ * redelivery after that is handled again.
  *
  * Fails with `InvalidOption`.
  *
@@ -23,10 +29,11 @@ import { type HandleOptions, makeTicketInbox, TicketInbox, type TicketInboxOptio
  *
  * const inbox = TicketInboxLive.layerStore({ name: "ripio-ar" }).pipe(
  *   Layer.merge(PersistedQueue.layerCleanup()),
- *   Layer.provide(PersistedQueue.layerStoreSql()) // needs the SqlClient of your database
+ *   Layer.provide(PersistedQueue.layerStoreSql()) // requires the SqlClient of your database
  * )
  * ```
  *
+ * @stability unstable
  * @category layers
  * @since 0.1.0
  */
@@ -43,8 +50,8 @@ export const layerStore = (
   )
 
 /**
- * An inbox in memory. Retries, duplicates and parked events are as with any store, but what is not handled yet is lost
- * with the process, after Ripio was told that it arrived. For development, and where polling catches what is lost.
+ * An inbox in memory. Retries, duplicates and dead letters work as with any store. Events that are acknowledged but not
+ * handled yet are lost when the process ends. Use it for development, or if polling covers the loss.
  *
  * Fails with `InvalidOption`.
  *
@@ -62,7 +69,7 @@ export const layer = (options?: TicketInboxOptions): Layer.Layer<TicketInbox, In
   )
 
 /**
- * Runs a handler on the events of the inbox, for as long as the layer lives: `TicketInbox.handle` in the background.
+ * Runs `TicketInbox.handle` in the background while the layer lives.
  *
  * @category layers
  * @since 0.1.0
@@ -73,5 +80,5 @@ export const handler = <E, R>(
 ): Layer.Layer<never, never, TicketInbox | R> =>
   Layer.effectDiscard(Effect.forkScoped(TicketInbox.use((inbox) => inbox.handle(handle, options))))
 
-// It brings SQL and Redis along, which those who have no inbox need not load.
+// The module imports SQL and Redis. Programs without an inbox do not load them.
 const persistedQueue = Effect.promise(() => import("effect/persistence/PersistedQueue"))

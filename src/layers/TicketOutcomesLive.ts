@@ -1,12 +1,17 @@
+/**
+ * The layer of `TicketOutcomes`.
+ *
+ * @since 0.1.0
+ */
 import * as Layer from "effect/Layer"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
 import { makeTicketOutcomes, TicketOutcomes, type TicketOutcomesOptions } from "../services/TicketOutcomes.ts"
 
 /**
- * A meeting place for the outcomes of one account. Call it once for each account: what one learns is not the other's.
+ * `TicketOutcomes` for one account. Call it once per account, because accounts must not share outcomes.
  *
- * It belongs beneath both sides, the client's layer and the webhook's (`Layer.provideMerge`): one that is merged beside
- * them is not seen, and waits then end with their next poll.
+ * Provide it beneath the client's layer and the webhook's (`Layer.provideMerge`). A layer that is merged beside them is not
+ * in their context, and waits then end with their next poll.
  *
  * Fails with `InvalidOption`.
  *

@@ -1,17 +1,25 @@
+/**
+ * Webhooks as a route of the router of `effect/http`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import { MaxBodySize } from "effect/http/HttpIncomingMessage"
 import type { HttpRouter, PathInput } from "effect/http/HttpRouter"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
 import type { TicketEvent } from "../domain/TicketEvent.ts"
 import { maxWebhookBytes } from "../domain/WebhookRejected.ts"
-import { makeIntake, type ReceiveOptions } from "../internal/webhooks/receive.ts"
-import type { TicketWebhooks } from "../services/TicketWebhooks.ts"
+import { makeReceiver, type ReceiveOptions } from "../internal/webhooks/receive.ts"
+import { TicketOutcomes } from "../services/TicketOutcomes.ts"
+import { TicketWebhooks } from "../services/TicketWebhooks.ts"
 
 /**
- * How webhooks are received.
+ * Options of the route.
  *
  * @category models
  * @since 0.1.0
@@ -19,14 +27,17 @@ import type { TicketWebhooks } from "../services/TicketWebhooks.ts"
 export interface Options extends ReceiveOptions {}
 
 /**
- * Receives webhooks as a route of `effect/http`'s router: reads the raw bytes up to 256 KiB, verifies them and hands the
- * event to `onEvent`.
+ * Adds a route that receives webhooks to the router of `effect/http`.
  *
- * It answers without a body: 200 when the event is taken; 401 or 400 to what is not verified or cannot be read; 413 to
- * what is too large; and 503 if `onEvent` fails, dies or takes too long, so that the event is delivered again. Why a
- * delivery was rejected is in the log.
+ * It reads up to 256 KiB, verifies the bytes and passes the event to `onEvent`. The response has no body and one of these
+ * statuses:
  *
- * `onEvent` should store the event, as `TicketInbox.offer` does, and leave the work for later.
+ * - 200: `onEvent` succeeded
+ * - 401 or 400: the delivery is not authentic or cannot be decoded; the log says why
+ * - 413: the body is too large
+ * - 503: `onEvent` failed, died or timed out, and Ripio redelivers the event
+ *
+ * `onEvent` should store the event, as `TicketInbox.offer` does, and do the work later.
  *
  * **Example** (A route beside others)
  *
@@ -35,6 +46,7 @@ export interface Options extends ReceiveOptions {}
  * import * as HttpRouter from "effect/http/HttpRouter"
  * import * as HttpServerResponse from "effect/http/HttpServerResponse"
  * import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
  * import { TicketWebhookRoute, TicketWebhooksLive } from "effect-ripio-tickets"
  *
  * const routes = Layer.mergeAll(
@@ -45,6 +57,7 @@ export interface Options extends ReceiveOptions {}
  * )
  * ```
  *
+ * @stability unstable
  * @category layers
  * @since 0.1.0
  */
@@ -57,16 +70,18 @@ export const layer = <E, R>(
     Effect.gen(function* () {
       const { HttpRouter, HttpServerResponse } = yield* router
       const { add } = yield* HttpRouter.HttpRouter
-      const intake = yield* makeIntake(onEvent, options)
+      const { verify } = yield* TicketWebhooks
+      const outcomes = Option.getOrUndefined(yield* Effect.serviceOption(TicketOutcomes))
+      const receiveDelivery = yield* makeReceiver({ verify, publish: outcomes?.publish }, onEvent, options)
       const receive = (request: HttpServerRequest) =>
         request.arrayBuffer.pipe(
           Effect.provideService(MaxBodySize, ByteSize.bytes(maxWebhookBytes)),
           Effect.matchEffect({
             onFailure: ({ reason }) =>
               Effect.succeed(reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge" ? 413 : 400),
-            // A sender that hangs up does not stop what has begun.
+            // Not interrupted if the sender disconnects, so that an event is handled completely.
             onSuccess: (buffer) =>
-              Effect.uninterruptible(intake({ body: new Uint8Array(buffer), headers: request.headers }))
+              Effect.uninterruptible(receiveDelivery({ body: new Uint8Array(buffer), headers: request.headers }))
           }),
           Effect.map((status) => HttpServerResponse.empty({ status }))
         )
@@ -74,8 +89,8 @@ export const layer = <E, R>(
     })
   )
 
-// The router is a sixth of what importing the whole package would take, and those who have no route do not need it.
-// Those who do have it loaded already.
+// Loading the router takes a sixth of the time of loading the package. Only programs with a route need it, and those have
+// loaded it already.
 const router = Effect.promise(async () => ({
   HttpRouter: await import("effect/http/HttpRouter"),
   HttpServerResponse: await import("effect/http/HttpServerResponse")

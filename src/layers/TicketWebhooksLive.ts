@@ -1,3 +1,8 @@
+/**
+ * Layers of `TicketWebhooks`.
+ *
+ * @since 0.1.0
+ */
 import * as Config from "effect/Config"
 import * as Digest from "effect/crypto/Digest"
 import * as Mac from "effect/crypto/Mac"
@@ -11,9 +16,9 @@ import { makeTicketWebhooks, TicketWebhooks, type TicketWebhooksOptions } from "
 const crypto = Layer.merge(Mac.layerWebCrypto.pipe(Layer.provide(SecureRandom.layerWebCrypto)), Digest.layerWebCrypto)
 
 /**
- * The verification of webhooks, on the runtime's WebCrypto. It needs nothing from you but the secrets.
+ * `TicketWebhooks` on the runtime's WebCrypto.
  *
- * Fails with `InvalidOption` if a secret is empty or has less than 16 bytes.
+ * Fails with `InvalidOption` if a secret has less than 16 bytes, or white space at its ends.
  *
  * **Example** (While a secret is being replaced)
  *
@@ -22,7 +27,7 @@ const crypto = Layer.merge(Mac.layerWebCrypto.pipe(Layer.provide(SecureRandom.la
  * import { TicketWebhooksLive } from "effect-ripio-tickets"
  *
  * const webhooks = TicketWebhooksLive.layer({
- *   secrets: [Redacted.make("the new secret of your vault"), Redacted.make("the one that it replaces")]
+ *   secrets: [Redacted.make("the new secret of your vault"), Redacted.make("the secret that it replaces")]
  * })
  * ```
  *
@@ -35,11 +40,11 @@ export const layer = (options: TicketWebhooksOptions): Layer.Layer<TicketWebhook
 const variable = "RIPIO_WEBHOOK_SECRETS"
 
 /**
- * The same, with the secrets from the variable `RIPIO_WEBHOOK_SECRETS`: separated by commas, newest first. White space
- * around each is dropped.
+ * `TicketWebhooks` with the secrets of the variable `RIPIO_WEBHOOK_SECRETS`: separated by commas, newest first. White space
+ * around each secret is ignored.
  *
- * Fails with `ConfigError` if the variable is missing and with `InvalidOption` if one of the secrets cannot work. Both
- * name the variable, and neither shows its value.
+ * Fails with `ConfigError` if the variable is missing, and with `InvalidOption` if a secret cannot work. Both name the
+ * variable and do not show its value.
  *
  * @category layers
  * @since 0.1.0
@@ -47,8 +52,8 @@ const variable = "RIPIO_WEBHOOK_SECRETS"
 export const layerConfig: Layer.Layer<TicketWebhooks, Config.ConfigError | InvalidOption> = Layer.unwrap(
   Effect.map(Config.Redacted(variable), (value) => {
     const [newest = "", ...older] = Redacted.value(value).split(",")
-    const secretOf = (text: string) => Redacted.make(text.trim(), { label: variable })
-    return layer({ secrets: [secretOf(newest), ...older.map(secretOf)] })
+    const toSecret = (text: string) => Redacted.make(text.trim(), { label: variable })
+    return layer({ secrets: [toSecret(newest), ...older.map(toSecret)] })
   })
 ).pipe(
   Layer.catchTag("InvalidOption", ({ issue, option }) =>

@@ -1,3 +1,8 @@
+/**
+ * The access token of an account as a service.
+ *
+ * @since 0.1.0
+ */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
@@ -7,8 +12,8 @@ import type { RipioHttpError } from "../domain/RipioHttpError.ts"
 /**
  * The access token of one account.
  *
- * `AuthClientCredentials.layer` obtains and renews it; `AuthStaticToken.layer` has it from you. Provide an implementation
- * of your own if tokens come from elsewhere, such as a store that several processes share.
+ * `AuthClientCredentials.layer` requests and renews it. `AuthStaticToken.layer` uses a token that you have. Implement the
+ * service if your tokens come from elsewhere, such as a store that several processes share.
  *
  * @category services
  * @since 0.1.0
@@ -17,15 +22,15 @@ export class AuthService extends Context.Service<
   AuthService,
   {
     /**
-     * A token to send with the next request.
+     * The token for the next request.
      *
-     * Fails with `Unauthenticated` if the credentials are refused, and with `RipioHttpError` if the token endpoint gives
-     * no usable answer.
+     * Fails with `Unauthenticated` if the credentials are rejected, and with `RipioHttpError` if the token endpoint gives
+     * no usable response.
      */
     readonly accessToken: Effect.Effect<Redacted.Redacted, Unauthenticated | RipioHttpError>
     /**
-     * Says that the API refused `stale`. Drops it if it is still the current token, so that the next `accessToken` is a
-     * new one; a newer token stays.
+     * Reports that the API rejected `stale`. If `stale` is still the current token, it is dropped and the next
+     * `accessToken` is a new one. A newer token stays.
      */
     readonly invalidate: (stale: Redacted.Redacted) => Effect.Effect<void>
   }

@@ -1,3 +1,8 @@
+/**
+ * The support tickets of an account as a service.
+ *
+ * @since 0.1.0
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -10,10 +15,10 @@ import type { OutcomePending } from "../domain/OutcomePending.ts"
 import type { RipioHttpError } from "../domain/RipioHttpError.ts"
 import { isOutcome, type Pending, type SupportTicket, type TicketOutcome } from "../domain/SupportTicket.ts"
 import type { NotEnabled, TicketError } from "../domain/TicketError.ts"
-import type { TicketRejected } from "../domain/TicketRejected.ts"
 import type { TicketId } from "../domain/TicketId.ts"
+import type { TicketRejected } from "../domain/TicketRejected.ts"
 import { makeCreate } from "../internal/tickets/create.ts"
-import { poller } from "../internal/tickets/poll.ts"
+import { makePoller, type NextState } from "../internal/tickets/poll.ts"
 import { makeRetrieve } from "../internal/tickets/retrieve.ts"
 import { withSpan, withStreamSpan } from "../internal/tracing.ts"
 import { RipioHttp } from "./RipioHttp.ts"
@@ -22,7 +27,7 @@ import { TicketOutcomes } from "./TicketOutcomes.ts"
 /**
  * The support tickets of one account.
  *
- * No method has a requirement: whatever it needs was resolved when the layer was built.
+ * No method has a requirement: the dependencies are resolved when the layer is built.
  *
  * **Example** (The outcome of a ticket)
  *
@@ -44,54 +49,58 @@ export class SupportTickets extends Context.Service<
   SupportTickets,
   {
     /**
-     * The ticket as it is now.
+     * Returns the current state of a ticket.
      *
-     * Fails with `NotEnabled` (code 20061), `NotFound` (code 40017) or `Unauthenticated`, which the caller has to act on,
-     * and with `RipioHttpError` if there is no usable answer.
+     * Fails with
+     * - `NotEnabled` (code 20061), `NotFound` (code 40017) or `Unauthenticated`, which the caller has to act on;
+     * - `RipioHttpError` if there is no usable response.
      *
-     * @see Retrieve Support Ticket
+     * @see https://docs.ripio.com/ramps-api/support-tickets/retrieve-support-ticket
      */
     readonly retrieve: (id: TicketId) => Effect.Effect<SupportTicket, TicketError | RipioHttpError>
     /**
-     * Raises a ticket, and gives it as it was accepted.
+     * Creates a ticket and returns it as `Pending`.
      *
-     * It is sent at most once. Only what certainly did not leave is repeated by the retry policy (no connection), and what
-     * was refused for its token alone is sent again with a new one.
+     * The ticket is sent at most once. The request is repeated only if it certainly was not sent (there was no connection),
+     * and sent once more with a new token if the API rejects the token.
      *
      * Fails with
-     * - `RipioHttpError` if it certainly was not taken: nothing was sent, or the API refused to look at it. A bad value in
-     *   `ticket` is the reason `InvalidRequest`;
-     * - `NotEnabled`, `Unauthenticated`, or `TicketRejected` if the API refused it;
-     * - `CreateAmbiguous` if it may have been taken: the answer was lost, late, unreadable or a 5xx. See there how to find
-     *   out. An interruption has no error to say so, and logs a warning instead.
+     * - `RipioHttpError` if no ticket was created: nothing was sent, or the response came from something in front of the
+     *   API. The reason of an invalid value in `ticket` is `InvalidRequest`;
+     * - `NotEnabled`, `Unauthenticated` or `TicketRejected` if the API rejected the ticket;
+     * - `CreateAmbiguous` if the ticket may have been created: the response was lost, late, unreadable or a 5xx. An
+     *   interruption leaves a warning in the log with the same details instead.
      *
-     * @see Create Support Ticket
+     * @see https://docs.ripio.com/ramps-api/support-tickets/create-support-ticket
      */
     readonly create: (
       ticket: NewTicket
     ) => Effect.Effect<Pending, NotEnabled | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError>
     /**
-     * Raises a ticket and waits for its outcome: `create`, then `awaitOutcome`, with the errors of both. A ticket that may
-     * or may not exist is not waited for.
+     * Creates a ticket and waits for its outcome: `create`, then `awaitOutcome`, with the errors of both. If the ticket may
+     * or may not exist (`CreateAmbiguous`), it does not wait.
      */
     readonly raise: (
       ticket: NewTicket,
       options?: AwaitOptions
     ) => Effect.Effect<TicketOutcome, TicketError | TicketRejected | CreateAmbiguous | RipioHttpError | OutcomePending>
     /**
-     * Waits for the ticket's outcome: asks at once, then on the schedule, until it is `Created` or `Failed`.
+     * Waits for the outcome of a ticket: polls at once, then on the schedule, until the ticket is `Created` or `Failed`.
      *
-     * A `TicketError` ends the waiting at once. A `RipioHttpError` is no news of the ticket: the waiting goes on, and if
-     * the answer asked to wait, the next wait is at least as long. Fails with `OutcomePending` when the deadline comes
-     * first; the deadline cuts off a request that is under way.
+     * A `RipioHttpError` of a poll does not end the wait. If its response asks for a delay, the next poll waits at least
+     * that long.
+     *
+     * Fails with
+     * - `NotEnabled`, `NotFound` or `Unauthenticated` as soon as a poll does;
+     * - `OutcomePending` at the deadline, which also cancels a poll in flight.
      */
     readonly awaitOutcome: (
       id: TicketId,
       options?: AwaitOptions
     ) => Effect.Effect<TicketOutcome, TicketError | OutcomePending>
     /**
-     * The states that the ticket goes through, each once, beginning with the one that it is in. Ends with the outcome;
-     * waits and fails as `awaitOutcome` does.
+     * The states of a ticket, each once, starting with the current one. The stream ends with the outcome. It polls and
+     * fails as `awaitOutcome` does.
      */
     readonly changes: (
       id: TicketId,
@@ -100,24 +109,19 @@ export class SupportTickets extends Context.Service<
   }
 >()("effect-ripio-tickets/SupportTickets") {}
 
-/**
- * Builds {@link SupportTickets} on `RipioHttp`.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Creates {@link SupportTickets} on `RipioHttp`. */
 export const makeSupportTickets = Effect.gen(function* () {
   const http = yield* RipioHttp
   const outcomes = Option.getOrUndefined(yield* Effect.serviceOption(TicketOutcomes))
 
-  const retrieve = makeRetrieve(http)
-  const create = makeCreate(http)
+  const retrieve = makeRetrieve((request, options) => http.execute(request, options))
+  const create = makeCreate((request, options) => http.execute(request, options))
 
   const awaitOutcome = (
     id: TicketId,
     options?: AwaitOptions
   ): Effect.Effect<TicketOutcome, TicketError | OutcomePending> =>
-    poller(retrieve, id, outcomes, options).pipe(
+    makePoller(retrieve, id, outcomes, options).pipe(
       Effect.flatMap(untilOutcome),
       withSpan("SupportTickets.awaitOutcome", { ticketId: id })
     )
@@ -128,26 +132,31 @@ export const makeSupportTickets = Effect.gen(function* () {
     awaitOutcome,
     raise: (ticket, options) => Effect.flatMap(create(ticket), ({ ticketId }) => awaitOutcome(ticketId, options)),
     changes: (id, options) =>
-      Stream.unwrap(
-        Effect.map(poller(retrieve, id, outcomes, options), (news) => {
-          const other = (seen: SupportTicket | undefined): Effect.Effect<SupportTicket, TicketError | OutcomePending> =>
-            Effect.flatMap(news, (ticket) => (ticket._tag === seen?._tag ? other(seen) : Effect.succeed(ticket)))
-          return Stream.unfold<SupportTicket | undefined, SupportTicket, TicketError | OutcomePending, never>(
-            undefined,
-            (seen) =>
-              seen !== undefined && isOutcome(seen)
-                ? Effect.succeed(undefined)
-                : Effect.map(other(seen), (ticket) => [ticket, ticket])
-          )
-        })
-      ).pipe(withStreamSpan("SupportTickets.changes", { ticketId: id }))
+      Stream.unwrap(Effect.map(makePoller(retrieve, id, outcomes, options), distinctStates)).pipe(
+        withStreamSpan("SupportTickets.changes", { ticketId: id })
+      )
   })
 })
 
-/** Takes one sight of a ticket after the other until one is its outcome. */
-const untilOutcome = <E>(news: Effect.Effect<SupportTicket, E>): Effect.Effect<TicketOutcome, E> => {
-  const again: Effect.Effect<TicketOutcome, E> = Effect.flatMap(news, (ticket) =>
-    isOutcome(ticket) ? Effect.succeed(ticket) : again
+/** Repeats until a state is the outcome. */
+const untilOutcome = (next: NextState): Effect.Effect<TicketOutcome, TicketError | OutcomePending> => {
+  const loop: Effect.Effect<TicketOutcome, TicketError | OutcomePending> = Effect.flatMap(next, (ticket) =>
+    isOutcome(ticket) ? Effect.succeed(ticket) : loop
   )
-  return again
+  return loop
+}
+
+/** A stream of the states that differ from the state before, up to the outcome. */
+const distinctStates = (next: NextState): Stream.Stream<SupportTicket, TicketError | OutcomePending> => {
+  const nextOtherThan = (previous: SupportTicket | undefined): NextState =>
+    Effect.flatMap(next, (ticket) =>
+      ticket._tag === previous?._tag ? nextOtherThan(previous) : Effect.succeed(ticket)
+    )
+  return Stream.unfold<SupportTicket | undefined, SupportTicket, TicketError | OutcomePending, never>(
+    undefined,
+    (previous) =>
+      previous !== undefined && isOutcome(previous)
+        ? Effect.succeed(undefined)
+        : Effect.map(nextOtherThan(previous), (ticket) => [ticket, ticket])
+  )
 }

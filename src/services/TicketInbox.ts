@@ -1,45 +1,32 @@
+/**
+ * The inbox of webhook events as a service.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { PersistedQueueFactory } from "effect/persistence/PersistedQueue"
+import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
-import { excerpt } from "../domain/Redaction.ts"
+import { DeadLetter } from "../domain/DeadLetter.ts"
 import { InboxUnavailable } from "../domain/InboxUnavailable.ts"
-import { InvalidOption } from "../domain/InvalidOption.ts"
+import { truncate } from "../domain/Redaction.ts"
 import { TicketEvent } from "../domain/TicketEvent.ts"
-import { deadLetters } from "../internal/webhooks/webhookMetrics.ts"
+import { deadLetters as deadLetterCount } from "../internal/metrics.ts"
+import { nonEmptyText, positiveInt } from "../internal/options.ts"
 
 /**
- * An event that the inbox gave up on.
+ * Stores each event before Ripio receives the response, and passes it to a handler until the handler succeeds.
  *
- * @category models
- * @since 0.1.0
- */
-export const DeadLetter = Schema.Struct({
-  event: TicketEvent,
-  /** How often it was tried. */
-  attempts: Schema.Int,
-  /** Why the last attempt failed, at most 512 characters. */
-  failure: Schema.String
-}).annotate({ identifier: "DeadLetter" })
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type DeadLetter = typeof DeadLetter.Type
-
-/**
- * Between the webhook and the work: it stores each event before Ripio is told that it arrived, and hands it to a handler
- * until that succeeds.
+ * Ripio may deliver an event more than once. The inbox stores each `dedupeKey` once, also after the event was handled.
+ * Events are handled at least once: if the process ends after the handler succeeded and before the inbox recorded that, the
+ * handler runs again. Make handlers idempotent, for example by `dedupeKey`.
  *
- * Ripio may deliver an event more than once; the inbox takes each `dedupeKey` once, also after it was handled. What it
- * takes is handled at least once: if the process dies after the handler has done its work and before the inbox has
- * written that down, the handler runs again. Let it use the `dedupeKey` where twice would hurt.
- *
- * **Example** (Webhooks into the inbox, and out of it)
+ * **Example** (From webhooks to a handler)
  *
  * ```ts
  * import * as Effect from "effect/Effect"
@@ -48,7 +35,7 @@ export type DeadLetter = typeof DeadLetter.Type
  *
  * const webhooks = Layer.merge(
  *   TicketWebhookRoute.layer("/webhooks/ripio", TicketInbox.offer),
- *   TicketInboxLive.handler((event) => Effect.log("tell the customer", event._tag))
+ *   TicketInboxLive.handler((event) => Effect.log("notify the customer", event._tag))
  * ).pipe(Layer.provide(TicketInboxLive.layer()), Layer.provide(TicketWebhooksLive.layerConfig))
  * ```
  *
@@ -58,25 +45,23 @@ export type DeadLetter = typeof DeadLetter.Type
 export class TicketInbox extends Context.Service<
   TicketInbox,
   {
-    /** Stores an event. When it returns, the event is safe; one that is known already is not stored again. */
+    /** Stores an event. When it returns, the event is stored. An event that is already known is not stored again. */
     readonly offer: (event: TicketEvent) => Effect.Effect<void, InboxUnavailable>
     /**
-     * Hands one event after the other to the handler, without end. One that the handler fails on is tried again, later
-     * each time, and parked after the last attempt: that is logged as an error and counted.
+     * Passes one event after the other to the handler and never returns. If the handler fails, the event is repeated after
+     * a growing delay. After the last attempt it becomes a dead letter, which is logged as an error and counted.
      */
     readonly handle: <E, R>(
       handler: (event: TicketEvent, attempt: { readonly number: number }) => Effect.Effect<unknown, E, R>,
       options?: HandleOptions
     ) => Effect.Effect<never, never, R>
-    /**
-     * Waits for a parked event and hands it over. If that succeeds, the event is done with; if not, it stays parked.
-     */
+    /** Waits for a dead letter and passes it to the handler. If the handler succeeds, the dead letter is removed. */
     readonly takeDeadLetter: <A, E, R>(
-      handler: (parked: DeadLetter) => Effect.Effect<A, E, R>
+      handler: (deadLetter: DeadLetter) => Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E | InboxUnavailable, R>
   }
 >()("effect-ripio-tickets/TicketInbox") {
-  /** Stores an event: what to give `TicketWebhookRoute` and `TicketWebhookHandler` as their `onEvent`. */
+  /** Stores an event. Pass it to `TicketWebhookRoute` and `TicketWebhookHandler` as their `onEvent`. */
   static readonly offer = (event: TicketEvent): Effect.Effect<void, InboxUnavailable, TicketInbox> =>
     TicketInbox.use((inbox) => inbox.offer(event))
 }
@@ -88,50 +73,44 @@ export class TicketInbox extends Context.Service<
  * @since 0.1.0
  */
 export interface HandleOptions {
-  /** How many events are handled at the same time: 1 by default. They come in no order. */
-  readonly concurrency?: number
+  /** How many events are handled concurrently: 1 by default. Their order is not guaranteed. */
+  readonly concurrency?: number | undefined
 }
 
 /**
- * How an inbox keeps and retries.
+ * How an inbox stores and repeats events.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TicketInboxOptions {
-  /** The name under which the store keeps it: `ripio-webhooks` by default. Give each account its own. */
-  readonly name?: string
-  /** After how many attempts an event is parked: 10 by default. */
-  readonly maxAttempts?: number
+  /** The name of the queue in the store: `ripio-webhooks` by default. Use one name per account. */
+  readonly name?: string | undefined
+  /** The number of attempts after which an event becomes a dead letter: 10 by default. */
+  readonly maxAttempts?: number | undefined
   /**
-   * The waits between the attempts, fed with the number of the one that failed: from 1 s, twice as long each time, up to
-   * 5 minutes by default.
+   * The delays between attempts. Its input is the number of the failed attempt. The default starts with 1 s and doubles up
+   * to 5 minutes.
    */
-  readonly retrySchedule?: Schedule.Schedule<unknown, number>
+  readonly retrySchedule?: Schedule.Schedule<unknown, number> | undefined
 }
 
-const invalid = (option: string, issue: string) => Effect.fail(new InvalidOption({ option, issue }))
+// The inbox counts attempts: the queue offers no access to elements that it gave up on. This is the largest SQL integer.
+const unlimitedAttempts = 2_147_483_647
 
-const isCount = (value: number) => Number.isInteger(value) && value >= 1
+/** The handler failed, and the event is to be repeated. */
+class AttemptFailed extends Data.TaggedError("AttemptFailed")<{ readonly cause: unknown }> {}
 
-// We count for ourselves: what a queue gives up on it keeps to itself, and we park it. The largest that SQL stores.
-const neverGiveUp = 2_147_483_647
-
-/**
- * Builds {@link TicketInbox} on the queues of `effect/persistence`. Fails with `InvalidOption`.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Creates {@link TicketInbox} on the queues of `effect/persistence`. Fails with `InvalidOption`. */
 export const makeTicketInbox = Effect.fnUntraced(function* (
   queues: PersistedQueueFactory["Service"],
   { maxAttempts = 10, name = "ripio-webhooks", retrySchedule }: TicketInboxOptions = {}
 ) {
-  if (name === "") return yield* invalid("name", "expected some text")
-  if (!isCount(maxAttempts)) return yield* invalid("maxAttempts", "expected a whole number above zero")
-  const options = { maxAttempts: neverGiveUp, ...(retrySchedule === undefined ? {} : { retrySchedule }) }
+  yield* Effect.fromResult(nonEmptyText("name", name))
+  yield* Effect.fromResult(positiveInt("maxAttempts", maxAttempts))
+  const options = { maxAttempts: unlimitedAttempts, ...(retrySchedule === undefined ? {} : { retrySchedule }) }
   const events = yield* queues.make({ name, schema: TicketEvent, ...options })
-  const parked = yield* queues.make({ name: `${name}:parked`, schema: DeadLetter, ...options })
+  const deadLetters = yield* queues.make({ name: `${name}:dead-letters`, schema: DeadLetter, ...options })
 
   const offer = (event: TicketEvent) =>
     events.offer(event, { id: event.dedupeKey }).pipe(
@@ -139,73 +118,53 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
       Effect.mapError((cause) => new InboxUnavailable({ cause }))
     )
 
-  type Park = typeof park
-  const park = (event: TicketEvent, attempts: number, failure: string) =>
-    parked
-      .offer({ event, attempts, failure: excerpt(failure) }, { id: event.dedupeKey })
+  const addDeadLetter = (event: TicketEvent, attempts: number, reason: string) => {
+    const failure = truncate(reason)
+    return deadLetters
+      .offer({ event, attempts, failure }, { id: event.dedupeKey })
       .pipe(
-        Effect.andThen(Metric.update(deadLetters, 1)),
+        Effect.andThen(Metric.update(deadLetterCount, 1)),
         Effect.andThen(
-          Effect.logError(`Parked the webhook ${event.dedupeKey} after ${attempts} attempts: ${excerpt(failure)}`)
+          Effect.logError(`The event ${event.dedupeKey} is a dead letter after ${attempts} attempts: ${failure}`)
         )
       )
+  }
 
   const handle = <E, R>(
     handler: (event: TicketEvent, attempt: { readonly number: number }) => Effect.Effect<unknown, E, R>,
     { concurrency = 1 }: HandleOptions = {}
   ): Effect.Effect<never, never, R> => {
-    type Failure = E | Effect.Error<ReturnType<typeof park>>
-    const attempt = (event: TicketEvent, number: number, park: Park): Effect.Effect<unknown, Failure, R> =>
-      handler(event, { number }).pipe(
-        Effect.catchCause((cause): Effect.Effect<void, Failure> =>
-          number >= maxAttempts
-            ? park(event, number, Cause.pretty(cause))
-            : Effect.andThen(
-                Effect.logWarning(
-                  `Attempt ${number} of ${maxAttempts} at the webhook ${event.dedupeKey} failed`,
-                  cause
-                ),
-                // An interruption would not count as an attempt, so a handler that interrupts itself would never be done.
-                Cause.hasInterruptsOnly(cause) ? Effect.die(new Error("interrupted")) : Effect.failCause(cause)
-              )
+    type AttemptError = AttemptFailed | Effect.Error<ReturnType<typeof addDeadLetter>>
+    const attempt = (event: TicketEvent, number: number): Effect.Effect<unknown, AttemptError, R> =>
+      Effect.catchCause(handler(event, { number }), (cause): Effect.Effect<unknown, AttemptError> =>
+        number >= maxAttempts
+          ? addDeadLetter(event, number, Cause.pretty(cause))
+          : Effect.andThen(
+              Effect.logWarning(`Attempt ${number} of ${maxAttempts} to handle ${event.dedupeKey} failed`, cause),
+              // An error, even if the handler interrupted itself: the queue would not count an interruption as an attempt.
+              Effect.fail(new AttemptFailed({ cause: Cause.squash(cause) }))
+            )
+      )
+
+    const handleNext = events
+      .take((event, { attempts }): Effect.Effect<unknown, AttemptError, R> =>
+        attempts > maxAttempts
+          ? addDeadLetter(event, attempts - 1, "the process ended during the last attempt")
+          : attempt(event, attempts)
+      )
+      .pipe(
+        Effect.catchTag("AttemptFailed", () => Effect.void),
+        Effect.catchCause((cause) =>
+          Effect.andThen(Effect.logWarning("The inbox cannot reach its store", cause), Effect.sleep("1 second"))
         )
       )
 
-    const one = Effect.suspend(() => {
-      let isHandlers = false
-      // A failure to park is the store's.
-      const parkHere: Park = (...parked) =>
-        Effect.suspend(() => {
-          isHandlers = false
-          return park(...parked)
-        })
-      return events
-        .take((event, { attempts }) => {
-          isHandlers = true
-          const handled: Effect.Effect<unknown, Failure, R> =
-            attempts > maxAttempts
-              ? parkHere(event, attempts - 1, "how its last attempt ended is not known")
-              : attempt(event, attempts, parkHere)
-          return Effect.tap(handled, () =>
-            Effect.sync(() => {
-              isHandlers = false
-            })
-          )
-        })
-        .pipe(
-          Effect.catchCause((cause) =>
-            // What the handler failed with is logged, and the queue has taken note of it.
-            isHandlers
-              ? Effect.void
-              : Effect.andThen(Effect.logWarning("The inbox cannot reach its store", cause), Effect.sleep("1 second"))
-          )
-        )
-    })
     return Effect.flatMap(
-      Effect.replicateEffect(Effect.forever(one), isCount(concurrency) ? concurrency : 1, {
-        concurrency: "unbounded",
-        discard: true
-      }),
+      Effect.replicateEffect(
+        Effect.forever(handleNext),
+        Result.getOrElse(positiveInt("concurrency", concurrency), () => 1),
+        { concurrency: "unbounded", discard: true }
+      ),
       () => Effect.never
     )
   }
@@ -214,8 +173,8 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
     offer,
     handle,
     takeDeadLetter: (handler) =>
-      parked
-        .take((event) => Effect.mapError(handler(event), (error) => ({ error })))
+      deadLetters
+        .take((deadLetter) => Effect.mapError(handler(deadLetter), (error) => ({ error })))
         .pipe(
           Effect.mapError((failure) => ("error" in failure ? failure.error : new InboxUnavailable({ cause: failure })))
         )

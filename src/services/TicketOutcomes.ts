@@ -1,3 +1,8 @@
+/**
+ * The outcomes that webhooks and polls report, as a service.
+ *
+ * @since 0.1.0
+ */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -5,27 +10,28 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import { InvalidOption } from "../domain/InvalidOption.ts"
 import { OutcomeContradiction } from "../domain/OutcomeContradiction.ts"
 import { makePollingSchedule, pollingSchedule } from "../domain/PollingSchedule.ts"
 import type { RipioHttpError } from "../domain/RipioHttpError.ts"
 import type { SupportTicket, TicketOutcome } from "../domain/SupportTicket.ts"
 import { outcomeOfEvent, type TicketEvent } from "../domain/TicketEvent.ts"
 import type { TicketId } from "../domain/TicketId.ts"
-import { contradictions } from "../internal/webhooks/webhookMetrics.ts"
-import { stackless } from "../domain/withoutStackTrace.ts"
+import { withoutStackTrace } from "../domain/withoutStackTrace.ts"
+import { contradictions } from "../internal/metrics.ts"
+import { nonNegativeDuration, positiveInt } from "../internal/options.ts"
 
 /**
- * Where the outcomes of tickets and those who wait for them meet, in one process and for one account.
+ * Delivers the outcomes that webhooks report to the callers of `awaitOutcome` and `changes`, in one process and for one
+ * account.
  *
- * It is optional. If it is there when the layer of `SupportTickets` is built, `awaitOutcome` and `changes` end the moment
- * that a verified webhook arrives, and polling is the safety net. If it is not, they poll. `TicketWebhookRoute` and
- * `TicketWebhookHandler` tell it of each event that they verify.
+ * The service is optional. With it in the context of the `SupportTickets` layer, waits end when a verified webhook arrives,
+ * and polls are the fallback. Without it, waits only poll. `TicketWebhookRoute` and `TicketWebhookHandler` publish each
+ * event that they verify.
  *
- * It remembers: an outcome that comes before anybody waits for it, such as a webhook that overtakes the answer of
- * `create`, is there when somebody does.
+ * It remembers outcomes. An outcome that arrives before a caller waits for it, such as a webhook that overtakes the
+ * response to `create`, is returned at once.
  *
- * **Example** (Webhooks and polling, whichever comes first)
+ * **Example** (Webhooks and polls, whichever is first)
  *
  * ```ts
  * import * as Layer from "effect/Layer"
@@ -44,71 +50,62 @@ export class TicketOutcomes extends Context.Service<
   TicketOutcomes,
   {
     /**
-     * Takes the news of an event that is verified. Any event shows that webhooks arrive.
+     * Records the outcome of a verified event. Any event shows that webhooks are active.
      *
-     * Fails with `OutcomeContradiction` if the ticket is known to have ended otherwise; that is logged and counted too.
+     * Fails with `OutcomeContradiction` if another outcome of the ticket is known. That is also logged and counted.
      */
     readonly publish: (event: TicketEvent) => Effect.Effect<void, OutcomeContradiction>
-    /** The same for an outcome from elsewhere, such as an answer of the API. */
+    /** Records an outcome from elsewhere, such as a response of the API. Fails as `publish` does. */
     readonly record: (outcome: TicketOutcome) => Effect.Effect<void, OutcomeContradiction>
     /** The outcome of a ticket, if it is known. */
     readonly get: (id: TicketId) => Effect.Effect<Option.Option<TicketOutcome>>
-    /** The outcome of a ticket: at once if it is known, or else when it is recorded. */
+    /** Waits until the outcome of a ticket is recorded. */
     readonly await: (id: TicketId) => Effect.Effect<TicketOutcome>
-    /** How many wait. */
+    /** The number of callers of `await`. */
     readonly waiterCount: Effect.Effect<number>
-    /** The schedule that tickets are polled on unless their caller has another: a slow one while webhooks arrive. */
+    /** The default polling schedule of waits: slower while webhooks are active. */
     readonly schedule: Schedule.Schedule<Duration.Duration, SupportTicket | RipioHttpError>
   }
 >()("effect-ripio-tickets/TicketOutcomes") {}
 
 /**
- * How outcomes are kept, and how much webhooks are relied on.
+ * How many outcomes are remembered, and when webhooks count as active.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TicketOutcomesOptions {
-  /** How many outcomes are remembered: the 10,000 last by default. */
-  readonly capacity?: number
-  /** For how long after an event webhooks count as arriving: 1 hour by default. */
-  readonly assumeWebhooksFor?: Duration.Input
-  /** The schedule of polls while they do: after 15 s by default, then twice as long each time, 2 minutes at most. */
-  readonly schedule?: Schedule.Schedule<Duration.Duration, SupportTicket | RipioHttpError>
+  /** How many outcomes are remembered: the last 10,000 by default. */
+  readonly capacity?: number | undefined
+  /** How long webhooks count as active after an event: 1 hour by default. */
+  readonly assumeWebhooksFor?: Duration.Input | undefined
+  /** The polling schedule while webhooks are active: 15 s, then twice as long each time, at most 2 minutes by default. */
+  readonly schedule?: Schedule.Schedule<Duration.Duration, SupportTicket | RipioHttpError> | undefined
 }
 
-// As the default of polling that relies on nothing else, but in less of a hurry. Like the constructor it is a function:
-// what is called when the module loads, a bundler cannot leave out of a client that has no webhooks.
-const safetyNet = () => makePollingSchedule({ first: Duration.seconds(15), factor: 2, max: Duration.minutes(2) })
+// A function, because a bundler keeps what is called when the module loads, also in a client without webhooks.
+const fallbackSchedule = () => makePollingSchedule({ first: Duration.seconds(15), factor: 2, max: Duration.minutes(2) })
 
-const invalid = (option: string, issue: string) => Effect.fail(new InvalidOption({ option, issue }))
-
-/**
- * Builds {@link TicketOutcomes}. Fails with `InvalidOption`.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Creates {@link TicketOutcomes}. Fails with `InvalidOption`. */
 export const makeTicketOutcomes = ({
-  capacity = 10_000,
   assumeWebhooksFor = Duration.hours(1),
-  schedule: slow = safetyNet()
-}: TicketOutcomesOptions = {}): Effect.Effect<TicketOutcomes["Service"], InvalidOption> =>
+  capacity = 10_000,
+  schedule: slowSchedule = fallbackSchedule()
+}: TicketOutcomesOptions = {}) =>
   Effect.gen(function* () {
-    if (!Number.isInteger(capacity) || capacity < 1)
-      return yield* invalid("capacity", "expected a whole number above zero")
-    const quiet = Option.filter(Duration.fromInput(assumeWebhooksFor), (duration) => !Duration.isNegative(duration))
-    if (Option.isNone(quiet)) return yield* invalid("assumeWebhooksFor", "expected a duration that is not negative")
-    const quietMillis = Duration.toMillis(quiet.value)
+    yield* Effect.fromResult(positiveInt("capacity", capacity))
+    const activeMillis = Duration.toMillis(
+      yield* Effect.fromResult(nonNegativeDuration("assumeWebhooksFor", assumeWebhooksFor))
+    )
 
     const outcomes = new Map<TicketId, TicketOutcome>()
     const waiters = new Map<TicketId, Set<(outcome: Effect.Effect<TicketOutcome>) => void>>()
-    let arrivingUntil = -Infinity
+    let webhooksActiveUntil = -Infinity
 
     const remember = (outcome: TicketOutcome) => {
       outcomes.set(outcome.ticketId, outcome)
       if (outcomes.size <= capacity) return
-      // A map yields what was put into it first.
+      // A map iterates in the order of insertion.
       for (const oldest of outcomes.keys()) {
         outcomes.delete(oldest)
         return
@@ -126,7 +123,7 @@ export const makeTicketOutcomes = ({
           return Effect.void
         }
         if (isSame(known, received)) return Effect.void
-        const error = stackless(() => new OutcomeContradiction({ known, received }))
+        const error = withoutStackTrace(() => new OutcomeContradiction({ known, received }))
         return Metric.update(contradictions, 1).pipe(
           Effect.andThen(Effect.logError(error.message)),
           Effect.andThen(Effect.fail(error))
@@ -137,7 +134,7 @@ export const makeTicketOutcomes = ({
       record,
       publish: (event) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          arrivingUntil = now + quietMillis
+          webhooksActiveUntil = now + activeMillis
           const outcome = outcomeOfEvent(event)
           return outcome === undefined ? Effect.void : record(outcome)
         }),
@@ -161,9 +158,9 @@ export const makeTicketOutcomes = ({
       schedule: Schedule.fromStep(
         Effect.gen(function* () {
           const stepFast = yield* Schedule.toStep(pollingSchedule)
-          const stepSlow = yield* Schedule.toStep(slow)
+          const stepSlow = yield* Schedule.toStep(slowSchedule)
           return (now: number, input: SupportTicket | RipioHttpError) =>
-            now < arrivingUntil ? stepSlow(now, input) : stepFast(now, input)
+            now < webhooksActiveUntil ? stepSlow(now, input) : stepFast(now, input)
         })
       )
     })

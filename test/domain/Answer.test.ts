@@ -6,10 +6,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import {
-  type Answer,
-  classify,
   IssueKey,
-  maxBodyBytes,
   NotEnabled,
   NotFound,
   OutcomePending,
@@ -18,7 +15,8 @@ import {
   SupportTickets,
   Unauthenticated
 } from "../../src/index.ts"
-import { classifyGrant } from "../../src/domain/classify.ts"
+import { classify, classifyTokenResponse as classifyGrant } from "../../src/domain/classify.ts"
+import { maxBodyBytes, type RawResponse as Answer } from "../../src/domain/RawResponse.ts"
 import { apiErrors, created, failed, pending, ticketId } from "../support/fixtures.ts"
 import { scriptedTickets } from "../support/harness.ts"
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Redacted from "effect/Redacted"
 import { classify } from "../../src/domain/classify.ts"
-import { scrub } from "../../src/domain/Redaction.ts"
+import { redact as scrub } from "../../src/domain/Redaction.ts"
 
 const visible = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index)).join("")
 const long = (length: number) => visible.repeat(Math.ceil(length / visible.length)).slice(0, length)

@@ -3,7 +3,7 @@ import * as Stream from "effect/Stream"
 
 const blobs = new WeakMap<HttpBody.HttpBody, Blob>()
 
-/** A body that is read while it is sent. */
+/** A body that is streamed from a `Blob`. */
 export const blobBody = (blob: Blob, contentType: string): HttpBody.HttpBody => {
   const stream = Stream.fromReadableStream({ evaluate: () => blob.stream(), onError: (cause) => cause })
   const body = HttpBody.stream(stream, contentType, blob.size)
@@ -11,5 +11,5 @@ export const blobBody = (blob: Blob, contentType: string): HttpBody.HttpBody => 
   return body
 }
 
-/** The blob behind such a body: `fetch` sends a `Blob` with its length, and a stream without one, if at all. */
+/** The `Blob` of a {@link blobBody}. `fetch` sends a `Blob` with its length, and a stream without a length or not at all. */
 export const blobOf = (body: HttpBody.HttpBody): Blob | undefined => blobs.get(body)

@@ -3,26 +3,23 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { identity } from "effect/Function"
 
-/** `Effect.timeoutOrElse` with one fiber in the place of two, which takes a third of the time. */
-export const timeLimit = <A, E, A2, E2>(
+/** A drop-in for `Effect.timeoutOrElse`. It forks one fiber instead of two and takes a third of the time. */
+export const timeoutOrElse = <A, E, A2, E2>(
   self: Effect.Effect<A, E>,
-  duration: Duration.Duration,
-  orElse: () => Effect.Effect<A2, E2>,
-  within: (context: Context.Context<never>) => Context.Context<never> = identity
+  options: { readonly duration: Duration.Duration; readonly orElse: () => Effect.Effect<A2, E2> }
 ): Effect.Effect<A | A2, E | E2> =>
   Effect.withFiber((parent) =>
     Effect.callback((resume) => {
-      const run = Effect.runForkWith(within(parent.context))
+      const run = Effect.runForkWith(parent.context)
       const child = run(self)
       const exit = child.pollUnsafe()
       if (exit !== undefined) return resume(exit)
-      const stop = after(duration, parent.getRef(Clock.Clock), run, () =>
-        resume(Effect.andThen(Fiber.interrupt(child), Effect.suspend(orElse)))
+      const cancelTimer = startTimer(options.duration, parent.getRef(Clock.Clock), run, () =>
+        resume(Effect.andThen(Fiber.interrupt(child), Effect.suspend(options.orElse)))
       )
       child.addObserver((exit) => {
-        stop()
+        cancelTimer()
         resume(exit)
       })
       return Fiber.interrupt(child)
@@ -30,20 +27,20 @@ export const timeLimit = <A, E, A2, E2>(
   )
 
 const runtimeClock = Context.get(Context.empty(), Clock.Clock)
-const longestTimer = 2 ** 31 - 1
+const maxTimerMillis = 2 ** 31 - 1
 
-// By the runtime's own clock a timer is enough. By another one, or for longer than a timer can, it takes a fiber that sleeps.
-const after = (
+/** Calls `onTimeout` after the duration. A `setTimeout` suffices for the runtime's clock; other clocks need a fiber. */
+const startTimer = (
   duration: Duration.Duration,
   clock: Clock.Clock,
   run: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>,
-  then: () => void
+  onTimeout: () => void
 ): (() => void) => {
   const millis = Duration.toMillis(duration)
-  if (clock === runtimeClock && millis <= longestTimer) {
-    const timer = setTimeout(then, millis)
+  if (clock === runtimeClock && millis <= maxTimerMillis) {
+    const timer = setTimeout(onTimeout, millis)
     return () => clearTimeout(timer)
   }
-  const sleeper = run(Effect.andThen(clock.sleep(duration), Effect.sync(then)))
+  const sleeper = run(Effect.andThen(clock.sleep(duration), Effect.sync(onTimeout)))
   return () => sleeper.interruptUnsafe()
 }

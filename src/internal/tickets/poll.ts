@@ -3,66 +3,80 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { AwaitOptions } from "../../domain/AwaitOptions.ts"
+import type { OutcomeContradiction } from "../../domain/OutcomeContradiction.ts"
 import { OutcomePending } from "../../domain/OutcomePending.ts"
 import { pollingSchedule } from "../../domain/PollingSchedule.ts"
-import { notSent, retryAfterOf, type RipioHttpError } from "../../domain/RipioHttpError.ts"
-import { isOutcome, type SupportTicket } from "../../domain/SupportTicket.ts"
+import { invalidRequest, type RipioHttpError } from "../../domain/RipioHttpError.ts"
+import { isOutcome, type SupportTicket, type TicketOutcome } from "../../domain/SupportTicket.ts"
 import type { TicketError } from "../../domain/TicketError.ts"
 import { isTicketId, TicketId } from "../../domain/TicketId.ts"
-import type { TicketOutcomes } from "../../services/TicketOutcomes.ts"
+import { requestedDelay } from "../http/retry.ts"
+import { timeoutOrElse } from "../http/timeoutOrElse.ts"
 import { polls as pollCount } from "../metrics.ts"
-import { timeLimit } from "../http/timeoutOrElse.ts"
+import { nonNegativeDuration } from "../options.ts"
+import type { Retrieve } from "./retrieve.ts"
 
-type Retrieve = (id: TicketId) => Effect.Effect<SupportTicket, TicketError | RipioHttpError>
-type News = SupportTicket | RipioHttpError
-type Sight = Effect.Effect<SupportTicket, TicketError | OutcomePending>
+/** What a poll returned: the ticket, or the error that does not end the wait. */
+export type PollResult = SupportTicket | RipioHttpError
+
+/** The next state of a ticket: at once for the first poll, after a delay for every other one. */
+export type NextState = Effect.Effect<SupportTicket, TicketError | OutcomePending>
+
+/** The outcomes that webhooks report, if the program receives any. */
+export interface KnownOutcomes {
+  readonly get: (id: TicketId) => Effect.Effect<Option.Option<TicketOutcome>>
+  readonly await: (id: TicketId) => Effect.Effect<TicketOutcome>
+  readonly record: (outcome: TicketOutcome) => Effect.Effect<void, OutcomeContradiction>
+  readonly schedule: Schedule.Schedule<Duration.Duration, PollResult>
+}
 
 /**
- * Builds an effect that gives the next sight of a ticket each time it is run: the first at once, each further one after
- * a wait. It fails when the deadline comes first.
+ * Creates an effect that returns the next state of a ticket each time it runs. It fails with `OutcomePending` at the
+ * deadline.
  */
-export const poller = (
+export const makePoller = (
   retrieve: Retrieve,
   ticketId: TicketId,
-  outcomes: TicketOutcomes["Service"] | undefined,
+  outcomes: KnownOutcomes | undefined,
   options: AwaitOptions = {}
-): Effect.Effect<Sight> =>
+): Effect.Effect<NextState> =>
   Effect.flatMap(Clock.Clock, (clock) =>
     Effect.map(Schedule.toStep(options.schedule ?? outcomes?.schedule ?? pollingSchedule), (step) => {
       const poller = new Poller(retrieve, ticketId, outcomes, step, clock, options.deadline ?? defaultDeadline)
-      const next = sightsOf(poller)
+      const next = nextState(poller)
       return outcomes === undefined ? next : Effect.raceFirst(outcomes.await(ticketId), next)
     })
   )
 
-// Out here, a closure holds the poller and nothing else.
-const sightsOf = (poller: Poller): Sight => Effect.suspend(() => poller.next())
+// Declared at the top level, so that the closure holds the poller and nothing else.
+const nextState = (poller: Poller): NextState => Effect.suspend(() => poller.next())
 
 const defaultDeadline = Duration.minutes(15)
 
-// However long an answer asks to wait: an hour later it may say otherwise.
-const longestPause = Duration.hours(1)
+// A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
+const maxPause = Duration.hours(1)
 
-/** One who waits for one ticket. A class, as a process may have a hundred thousand: an object is smaller than closures. */
+/** One wait for one ticket. A class, because an object takes less memory than closures for each of 100,000 waits. */
 class Poller {
   readonly retrieve: Retrieve
   readonly ticketId: TicketId
-  readonly outcomes: TicketOutcomes["Service"] | undefined
-  readonly step: (now: number, input: News) => Pull.Pull<[unknown, Duration.Duration], never, unknown>
+  readonly outcomes: KnownOutcomes | undefined
+  readonly step: (now: number, input: PollResult) => Pull.Pull<[unknown, Duration.Duration], never, unknown>
   readonly clock: Clock.Clock
   readonly start: number
   readonly end: number
   polls = 0
   lastTicket: SupportTicket | undefined
   lastError: RipioHttpError | undefined
-  news: News | undefined
+  lastResult: PollResult | undefined
 
   constructor(
     retrieve: Retrieve,
     ticketId: TicketId,
-    outcomes: TicketOutcomes["Service"] | undefined,
+    outcomes: KnownOutcomes | undefined,
     step: Poller["step"],
     clock: Clock.Clock,
     deadline: Duration.Input
@@ -73,43 +87,42 @@ class Poller {
     this.step = step
     this.clock = clock
     this.start = this.now
-    const patience = Option.filter(Duration.fromInput(deadline), (duration) => !Duration.isNegative(duration))
-    this.end = this.start + (Option.isSome(patience) ? Duration.toMillis(patience.value) : 0)
-    // What slipped past the types must not reach the API.
-    if (!isTicketId(ticketId)) this.lastError = notSent("awaitOutcome", "ticketId: expected a UUID in lower case")
-    else if (Option.isNone(patience)) {
-      this.lastError = notSent("awaitOutcome", "deadline: expected a duration that is not negative")
+    const checked = nonNegativeDuration("deadline", deadline)
+    this.end = this.start + (Result.isSuccess(checked) ? Duration.toMillis(checked.success) : 0)
+    if (!isTicketId(ticketId)) {
+      this.lastError = invalidRequest("awaitOutcome", "ticketId: expected a UUID in lower case")
+    } else if (Result.isFailure(checked)) {
+      this.lastError = invalidRequest("awaitOutcome", checked.failure.message)
     }
   }
 
-  /** The next sight: at once for the first, after a wait for each further one. */
-  next(): Sight {
-    if (this.lastError?.reason._tag === "InvalidRequest") return this.giveUp()
-    const { news } = this
-    if (news === undefined) return this.pollUnlessKnown()
-    return Pull.matchEffect(this.step(this.clock.currentTimeMillisUnsafe(), news), {
-      onSuccess: ([, scheduled]) => this.pollAfter(scheduled, news),
+  next(): NextState {
+    if (this.lastError?.reason._tag === "InvalidRequest") return this.failPending()
+    const { lastResult } = this
+    if (lastResult === undefined) return this.pollIfUnsettled()
+    return Pull.matchEffect(this.step(this.clock.currentTimeMillisUnsafe(), lastResult), {
+      onSuccess: ([, scheduled]) => this.pollAfter(scheduled, lastResult),
       onFailure: Effect.failCause,
-      onDone: () => this.giveUp()
+      onDone: () => this.failPending()
     })
   }
 
-  // Not the time of day, which may be set back or forth.
+  // Monotonic, so that wall-clock changes do not move the deadline.
   get now(): number {
     return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
   }
 
   /** The milliseconds until the deadline. */
-  get left(): number {
+  get remaining(): number {
     return this.end - this.now
   }
 
-  giveUp(): Effect.Effect<never, OutcomePending> {
+  failPending(): Effect.Effect<never, OutcomePending> {
     const { lastError, lastTicket, now, polls, start, ticketId } = this
     return Effect.fail(
       new OutcomePending(
         {
-          // An id that slipped past the types, be it no text at all, is what `lastError` tells of.
+          // The id may be invalid at run time, or not a string. `lastError` says so.
           ticketId: TicketId.make(String(ticketId), { disableChecks: true }),
           ...(lastTicket === undefined ? {} : { lastTicket }),
           ...(lastError === undefined ? {} : { lastError }),
@@ -121,43 +134,46 @@ class Poller {
     )
   }
 
-  /** Polls once the wait is over, or fails at the deadline. */
-  pollAfter(scheduled: Duration.Duration, news: News): Sight {
-    const asked = news._tag === "RipioHttpError" ? retryAfterOf(news) : undefined
-    const delay = asked === undefined ? scheduled : Duration.max(scheduled, Duration.min(asked, longestPause))
-    const { left } = this
-    return Duration.toMillis(delay) < left
-      ? Effect.flatMap(this.clock.sleep(delay), () => this.pollUnlessKnown())
-      : Effect.flatMap(this.clock.sleep(Duration.millis(left)), () => this.giveUp())
+  /** Polls after the delay, or fails at the deadline. */
+  pollAfter(scheduled: Duration.Duration, lastResult: PollResult): NextState {
+    const requested = lastResult._tag === "RipioHttpError" ? requestedDelay(lastResult) : undefined
+    const delay = requested === undefined ? scheduled : Duration.max(scheduled, Duration.min(requested, maxPause))
+    const { remaining } = this
+    return Duration.toMillis(delay) < remaining
+      ? Effect.flatMap(this.clock.sleep(delay), () => this.pollIfUnsettled())
+      : Effect.flatMap(this.clock.sleep(Duration.millis(remaining)), () => this.failPending())
   }
 
-  // An outcome that is told just as a wait ends leaves nothing to ask for.
-  pollUnlessKnown(): Sight {
+  // Skips the poll if a webhook settled the ticket meanwhile.
+  pollIfUnsettled(): NextState {
     const { outcomes, ticketId } = this
     return outcomes === undefined
       ? this.poll()
       : Effect.flatMap(outcomes.get(ticketId), Option.match({ onNone: () => this.poll(), onSome: Effect.succeed }))
   }
 
-  poll(): Sight {
-    // What came before may have taken longer than it should, on a machine that is busy or was asleep.
-    const { left } = this
-    if (left <= 0) return this.giveUp()
+  poll(): NextState {
+    // On a busy machine, or after it slept, the delay may have ended after the deadline.
+    const { remaining } = this
+    if (remaining <= 0) return this.failPending()
     this.polls++
     const counted = Effect.withFiber((fiber) => {
       pollCount.updateUnsafe(1, fiber.context)
       return this.retrieve(this.ticketId)
     })
-    const sight = timeLimit(counted, Duration.millis(left), () => this.giveUp())
-    return Effect.matchEffect(sight, {
+    const limited = timeoutOrElse(counted, {
+      duration: Duration.millis(remaining),
+      orElse: () => this.failPending()
+    })
+    return Effect.matchEffect(limited, {
       onSuccess: (ticket) => {
-        this.news = this.lastTicket = ticket
+        this.lastResult = this.lastTicket = ticket
         if (this.outcomes === undefined || !isOutcome(ticket)) return Effect.succeed(ticket)
         return Effect.catch(Effect.as(this.outcomes.record(ticket), ticket), ({ known }) => Effect.succeed(known))
       },
       onFailure: (error) => {
         if (error._tag !== "RipioHttpError") return Effect.fail(error)
-        this.news = this.lastError = error
+        this.lastResult = this.lastError = error
         return this.next()
       }
     })

@@ -1,71 +1,72 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import { InvalidOption } from "../../domain/InvalidOption.ts"
+import type { OutcomeContradiction } from "../../domain/OutcomeContradiction.ts"
 import type { TicketEvent } from "../../domain/TicketEvent.ts"
-import type { WebhookRejectedReason } from "../../domain/WebhookRejected.ts"
-import { TicketOutcomes } from "../../services/TicketOutcomes.ts"
-import { TicketWebhooks, type WebhookDelivery } from "../../services/TicketWebhooks.ts"
+import type { WebhookDelivery } from "../../domain/WebhookDelivery.ts"
+import type { WebhookRejected, WebhookRejectedReason } from "../../domain/WebhookRejected.ts"
+import { positiveDuration } from "../options.ts"
 
-/** How a webhook is received, over whatever transport. */
+/** How webhooks are received, over any transport. */
 export interface ReceiveOptions {
-  /**
-   * How long `onEvent` may take: 10 s by default. After that the event counts as not taken, and the answer asks for it to
-   * be delivered again.
-   */
-  readonly timeout?: Duration.Input
+  /** The timeout of `onEvent`: 10 s by default. After it, the response is 503, and Ripio redelivers the event. */
+  readonly timeout?: Duration.Input | undefined
 }
 
-/** Takes an event that is verified. If it fails, the event is delivered again. */
+/** Handles a verified event. If it fails, Ripio redelivers the event. */
 export type OnEvent<E, R> = (event: TicketEvent) => Effect.Effect<unknown, E, R>
 
-const accepted = 200
-const notTaken = 503
-const notTakenMessage = "A webhook is verified and could not be taken, so it is to be delivered again"
+/** What a receiver calls. `publish` is absent if nothing awaits outcomes. */
+export interface Receivers {
+  readonly verify: (delivery: WebhookDelivery) => Effect.Effect<TicketEvent, WebhookRejected>
+  readonly publish: ((event: TicketEvent) => Effect.Effect<void, OutcomeContradiction>) | undefined
+}
 
-/** From a delivery to the status of its answer, and nothing else: each further word would help a forger. */
-export const makeIntake = Effect.fnUntraced(function* <E, R>(
+const ok = 200
+const unavailable = 503
+
+/**
+ * Creates a function from a delivery to the status of the response. Only the status is sent, because every further word
+ * helps to forge a signature.
+ */
+export const makeReceiver = Effect.fnUntraced(function* <E, R>(
+  { publish, verify }: Receivers,
   onEvent: OnEvent<E, R>,
   { timeout = Duration.seconds(10) }: ReceiveOptions = {}
 ) {
-  const webhooks = yield* TicketWebhooks
-  const outcomes = Option.getOrUndefined(yield* Effect.serviceOption(TicketOutcomes))
+  const duration = yield* Effect.fromResult(positiveDuration("timeout", timeout))
   const context = yield* Effect.context<R>()
-  const patience = Option.filter(Duration.fromInput(timeout), (duration) => Duration.isPositive(duration))
-  if (Option.isNone(patience)) {
-    return yield* Effect.fail(new InvalidOption({ option: "timeout", issue: "expected a duration above zero" }))
-  }
 
-  const take = (event: TicketEvent): Effect.Effect<number> =>
+  const handleEvent = (event: TicketEvent): Effect.Effect<number> =>
     onEvent(event).pipe(
       Effect.updateContext((current: Context.Context<never>) => Context.merge(context, current)),
       Effect.timeoutOrElse({
-        duration: patience.value,
-        orElse: () => Effect.die(new Error(`it took longer than ${Duration.format(patience.value)}`))
+        duration,
+        orElse: () => Effect.die(new Error(`it took longer than ${Duration.format(duration)}`))
       }),
       Effect.matchCauseEffect({
-        onSuccess: () => Effect.succeed(accepted),
-        onFailure: (cause) => Effect.as(Effect.logError(notTakenMessage, cause), notTaken)
+        onSuccess: () => Effect.succeed(ok),
+        onFailure: (cause) =>
+          Effect.as(Effect.logError("A verified webhook could not be handled. Ripio redelivers it", cause), unavailable)
       })
     )
 
   return (delivery: WebhookDelivery): Effect.Effect<number> =>
-    webhooks.verify(delivery).pipe(
-      // Those who wait need not wait for the event to be stored. A contradiction is logged where it is found.
-      Effect.tap((event) => (outcomes === undefined ? Effect.void : Effect.ignore(outcomes.publish(event)))),
-      Effect.flatMap(take),
+    verify(delivery).pipe(
+      // Waiting callers do not depend on the store. A contradiction is logged where it is found.
+      Effect.tap((event) => (publish === undefined ? Effect.void : Effect.ignore(publish(event)))),
+      Effect.flatMap(handleEvent),
       Effect.catchTag("WebhookRejected", ({ message, reason }) =>
         Effect.as(
           reason._tag === "MalformedEvent" ? Effect.logError(message) : Effect.logWarning(message),
           statusOf(reason)
         )
       ),
-      // A runtime without WebCrypto cannot say whether it is true, and that is not the sender's fault.
-      Effect.catchCause((cause) => Effect.as(Effect.logError("A webhook could not be verified", cause), notTaken))
+      // A runtime without WebCrypto cannot verify anything. That is not the sender's fault.
+      Effect.catchCause((cause) => Effect.as(Effect.logError("A webhook could not be verified", cause), unavailable))
     )
 })
 
-/** Whatever is wrong with who signed it, and when, looks the same from outside. */
+// Every problem with the signature or the time looks the same to the sender.
 const statusOf = ({ _tag }: WebhookRejectedReason): number =>
   _tag === "BodyTooLarge" ? 413 : _tag === "MalformedEvent" ? 400 : 401

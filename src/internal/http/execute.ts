@@ -1,0 +1,155 @@
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type * as Schedule from "effect/Schedule"
+import { Unauthenticated } from "../../domain/AccessToken.ts"
+import { ApiError } from "../../domain/ApiError.ts"
+import { type Classification, classify, unexpectedResponse } from "../../domain/classify.ts"
+import { describeSchemaError } from "../../domain/describeSchemaError.ts"
+import type { ExecuteOptions } from "../../domain/ExecuteOptions.ts"
+import type { RawResponse } from "../../domain/RawResponse.ts"
+import { type RipioHttpError, ripioHttpError } from "../../domain/RipioHttpError.ts"
+import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
+import * as metrics from "../metrics.ts"
+import { isTransient, retryWith, wasNotSent } from "./retry.ts"
+import type { SendOnce } from "./sendOnce.ts"
+
+/** Sends a request of an account and decodes the response. */
+export type Execute = <A>(
+  request: HttpClientRequest.HttpClientRequest,
+  options: ExecuteOptions<A>
+) => Effect.Effect<A, Unauthenticated | ApiError | RipioHttpError>
+
+type Decode<A> = ExecuteOptions<A>["decode"]
+
+/** The meaning of a response: its decoded value, or what `classify` says. */
+export const interpret = <A>(
+  response: RawResponse,
+  decode: Decode<A>,
+  options: { readonly isWrite: boolean }
+): { readonly _tag: "Success"; readonly value: A } | Exclude<Classification, { readonly _tag: "Success" }> => {
+  const classification = classify(response, options)
+  if (classification._tag !== "Success") return classification
+  const decoded = decode(classification.json)
+  if (Result.isSuccess(decoded)) return { _tag: "Success", value: decoded.success }
+  const { failure } = decoded
+  return unexpectedResponse(response, typeof failure === "string" ? failure : describeSchemaError(failure))
+}
+
+/** The API rejected the token of an attempt. */
+interface TokenRefused {
+  readonly _tag: "TokenRefused"
+  readonly token: Redacted.Redacted
+  readonly error: Unauthenticated
+}
+
+/** There is no token. `AuthService` has already repeated what is safe to repeat, so `retryWith` must not. */
+interface TokenUnavailable {
+  readonly _tag: "TokenUnavailable"
+  readonly error: Unauthenticated | RipioHttpError
+}
+
+/** The state of one call across its attempts. */
+interface Call {
+  attempts: number
+  refused: TokenRefused | undefined
+}
+
+/** Creates an {@link Execute}. */
+export const makeExecute = ({
+  auth,
+  baseUrl,
+  schedule,
+  sendOnce
+}: {
+  readonly baseUrl: string
+  readonly auth: {
+    readonly accessToken: Effect.Effect<Redacted.Redacted, Unauthenticated | RipioHttpError>
+    readonly invalidate: (stale: Redacted.Redacted) => Effect.Effect<void>
+  }
+  readonly sendOnce: SendOnce
+  readonly schedule: Schedule.Schedule<unknown, RipioHttpError>
+}): Execute => {
+  const accessToken = Effect.mapError(auth.accessToken, (error): TokenUnavailable => ({
+    _tag: "TokenUnavailable",
+    error
+  }))
+
+  return <A>(
+    request: HttpClientRequest.HttpClientRequest,
+    { annotations = {}, decode, operation }: ExecuteOptions<A>
+  ) => {
+    const count = metrics.forOperation(operation)
+    const isWrite = request.method !== "GET" && request.method !== "HEAD"
+    const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
+
+    const warnOfInterruption = Effect.annotateLogs(
+      Effect.logWarning(`${operation}: interrupted while in flight. The API may have carried it out`),
+      annotations
+    )
+
+    const toResult = (
+      response: RawResponse,
+      token: Redacted.Redacted,
+      attempts: number
+    ): Effect.Effect<A, TokenRefused | ApiError | RipioHttpError> => {
+      const meaning = interpret(response, decode, { isWrite })
+      switch (meaning._tag) {
+        case "Success":
+          return Effect.succeed(meaning.value)
+        case "Unauthenticated": {
+          const error = withoutStackTrace(() => new Unauthenticated({ ...meaning, refused: "token", attempts }))
+          return Effect.fail({ _tag: "TokenRefused", token, error })
+        }
+        case "ApiError":
+          return Effect.fail(withoutStackTrace(() => new ApiError({ ...meaning, attempts })))
+        default:
+          return Effect.fail(ripioHttpError(operation, attempts, meaning, response.requestId))
+      }
+    }
+
+    /** Sends the request once with the current token. */
+    const attempt = (
+      call: Call
+    ): Effect.Effect<A, TokenUnavailable | TokenRefused | Unauthenticated | ApiError | RipioHttpError> =>
+      Effect.flatMap(accessToken, (token) =>
+        Effect.withFiber((fiber): Effect.Effect<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError> => {
+          // If the token is unchanged (a static token), the API would reject it again.
+          if (call.refused !== undefined && Equal.equals(call.refused.token, token)) {
+            return Effect.fail(call.refused.error)
+          }
+          const attempts = ++call.attempts
+          count.attempt(attempts, fiber.context)
+          const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
+          const sent = sendOnce(HttpClientRequest.bearerToken(addressed, token), secrets)
+          return Effect.matchEffect(isWrite ? Effect.onInterrupt(sent, () => warnOfInterruption) : sent, {
+            onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
+            onSuccess: (response) => toResult(response, token, attempts)
+          })
+        })
+      )
+
+    /** Sends the request, and once more with a new token if the API rejects the token. */
+    const attemptWithRenewal = (
+      call: Call
+    ): Effect.Effect<A, TokenUnavailable | Unauthenticated | ApiError | RipioHttpError> =>
+      attempt(call).pipe(
+        Effect.catchTag("TokenRefused", (refused) => {
+          if (call.refused !== undefined) return Effect.fail(refused.error)
+          call.refused = refused
+          return Effect.andThen(auth.invalidate(refused.token), attempt(call))
+        }),
+        Effect.catchTag("TokenRefused", ({ error }) => Effect.fail(error))
+      )
+
+    const isRepeatable = isWrite ? wasNotSent : isTransient
+    return Effect.suspend(() =>
+      retryWith(attemptWithRenewal({ attempts: 0, refused: undefined }), schedule, isRepeatable)
+    ).pipe(
+      Effect.catchTag("TokenUnavailable", ({ error }) => Effect.fail(error)),
+      Effect.tapError(count.failure)
+    )
+  }
+}

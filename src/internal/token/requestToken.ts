@@ -1,0 +1,96 @@
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Base64 from "effect/encoding/Base64"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Metric from "effect/Metric"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { AccessTokenFromWire, renewAfter, Unauthenticated } from "../../domain/AccessToken.ts"
+import { classifyTokenResponse, unexpectedResponse } from "../../domain/classify.ts"
+import { describeSchemaError } from "../../domain/describeSchemaError.ts"
+import { type RipioHttpError, ripioHttpError, type RipioHttpErrorReason } from "../../domain/RipioHttpError.ts"
+import { isTransient, retryWith } from "../http/retry.ts"
+import type { SendOnce } from "../http/sendOnce.ts"
+import * as metrics from "../metrics.ts"
+import { withSpan } from "../tracing.ts"
+
+/** An access token with its times, in milliseconds of the `Clock`. */
+export interface CachedToken {
+  readonly token: Redacted.Redacted
+  readonly requestedAt: number
+  readonly renewAt: number
+  readonly expiresAt: number
+}
+
+/** Requests a token: once, or repeated by the retry policy. */
+export type RequestToken = (options: {
+  readonly retry: boolean
+}) => Effect.Effect<CachedToken, Unauthenticated | RipioHttpError>
+
+const operation = "accessToken"
+const decodeToken = Schema.decodeUnknownResult(AccessTokenFromWire)
+
+/** Acquire Access Token: `POST /oauth2/token/`. */
+export const makeRequestToken = (options: {
+  readonly baseUrl: string
+  readonly clientId: string
+  readonly clientSecret: Redacted.Redacted
+  readonly sendOnce: SendOnce
+  readonly schedule: Schedule.Schedule<unknown, RipioHttpError>
+}): RequestToken => {
+  const count = metrics.forOperation(operation)
+  const credentials = Redacted.make(Base64.encode(`${options.clientId}:${Redacted.value(options.clientSecret)}`))
+  const request = HttpClientRequest.post(`${options.baseUrl}/oauth2/token/`).pipe(
+    HttpClientRequest.setHeader("authorization", `Basic ${Redacted.value(credentials)}`),
+    HttpClientRequest.acceptJson,
+    HttpClientRequest.bodyUrlParams({ grant_type: "client_credentials" })
+  )
+
+  const attempt = Effect.fnUntraced(function* (attempts: number) {
+    const fail = (reason: RipioHttpErrorReason, requestId?: string) =>
+      Effect.fail(ripioHttpError(operation, attempts, reason, requestId))
+
+    count.attempt(attempts, yield* Effect.context())
+    // The server's lifetime begins later than this, so the token expires here first.
+    const requestedAt = yield* Clock.currentTimeMillis
+    const response = yield* Effect.catch(options.sendOnce(request, [options.clientSecret, credentials]), (reason) =>
+      fail(reason)
+    )
+    const classification = classifyTokenResponse(response)
+    switch (classification._tag) {
+      case "Success": {
+        const decoded = decodeToken(classification.json)
+        // The body may contain the token in a shape that cannot be decoded.
+        if (Result.isFailure(decoded)) {
+          const reason = unexpectedResponse({ ...response, body: undefined }, describeSchemaError(decoded.failure))
+          return yield* fail(reason, response.requestId)
+        }
+        const { lifetime, token } = decoded.success
+        return {
+          token,
+          requestedAt,
+          renewAt: requestedAt + Duration.toMillis(renewAfter(lifetime)),
+          expiresAt: requestedAt + Duration.toMillis(lifetime)
+        }
+      }
+      case "Unauthenticated":
+        return yield* new Unauthenticated({ ...classification, refused: "credentials", attempts })
+      default:
+        return yield* fail(classification, response.requestId)
+    }
+  })
+
+  return ({ retry }) =>
+    Effect.suspend(() => {
+      let attempts = 0
+      const next = Effect.suspend(() => attempt(++attempts))
+      return retry ? retryWith(next, options.schedule, isTransient) : next
+    }).pipe(
+      Effect.tap(Metric.update(metrics.tokenRenewals, 1)),
+      Effect.tapError(count.failure),
+      withSpan("AuthService.accessToken")
+    )
+}
