@@ -4,7 +4,7 @@ import * as Duration from "effect/Duration"
  * What goes wrong with one request, as plain data. Build it with the constructors of the value `Fault`.
  *
  * The request is processed as usual, and only its answer suffers, under `Latency`, `Hang`, `Dropped`, `Reset`, `CutJson`
- * and `Oversized`. It is not processed under `Refused`, `Answer` and `Unauthenticated`. `TokenExpired` and `TokensRevoked`
+ * and `Oversized`. It is not processed under `Refused`, `Response` and `Unauthenticated`. `TokenExpired` and `TokensRevoked`
  * change what the sandbox knows, and the request is then processed. `stored` says otherwise, see `Fault.afterStoring` and
  * `Fault.beforeStoring`.
  *
@@ -18,7 +18,7 @@ export type Fault = { readonly stored?: boolean } & (
   | { readonly _tag: "Dropped" }
   | { readonly _tag: "Reset"; readonly afterBytes: number }
   | {
-      readonly _tag: "Answer"
+      readonly _tag: "Response"
       readonly status: number
       readonly contentType: string
       readonly body: string
@@ -52,7 +52,7 @@ const page = (title: string): string =>
 const json = "application/json"
 
 const answer = (status: number, contentType: string, content: unknown, retryAfter?: RetryAfter): Fault => ({
-  _tag: "Answer",
+  _tag: "Response",
   status,
   contentType,
   body: typeof content === "string" ? content : JSON.stringify(content),

@@ -8,7 +8,7 @@ import * as HttpServer from "effect/http/HttpServer"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import type { CustomerId } from "../domain/CustomerId.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 import type { RequestOptions } from "../domain/RetryPolicy.ts"
@@ -21,7 +21,7 @@ import type { Fault } from "./Fault.ts"
 import { Accounts } from "./internal/accounts.ts"
 import { Faults } from "./internal/faults.ts"
 import * as Server from "./internal/server.ts"
-import { type Ticket, Tickets, whenEnded } from "./internal/tickets.ts"
+import { notifyAtEnd, type Ticket, Tickets } from "./internal/tickets.ts"
 import * as Transport from "./internal/transport.ts"
 import { Webhooks } from "./internal/webhooks.ts"
 import type { SandboxRequest, Route } from "./SandboxRequest.ts"
@@ -198,14 +198,7 @@ const make = (options: SandboxOptions, fork: (effect: Effect.Effect<unknown>) =>
   const accounts = new Accounts()
   const tickets = new Tickets()
   const webhooks = new Webhooks(fork)
-  const webhookSecret = Redacted.make("the webhook secret of the sandbox")
-  const announce = (ticket: Ticket) => fork(whenEnded(ticket, (outcome) => webhooks.emit(ticket.clientId, outcome)))
-  tickets.onEnding = (ticket) => {
-    if (webhooks.isSubscribed(ticket.clientId)) announce(ticket)
-  }
   const faults = new Faults()
-  const account = accounts.add()
-  const customer = accounts.addCustomer(account)
   const server = Server.make(
     {
       accounts,
@@ -216,47 +209,57 @@ const make = (options: SandboxOptions, fork: (effect: Effect.Effect<unknown>) =>
     faults
   )
 
+  const defaultAccount = accounts.add()
+  const customer = accounts.addCustomer(defaultAccount)
+  const entryOf = (account = defaultAccount) => accounts.get(account)
+  const clientIdOf = (account?: SandboxAccount) => entryOf(account).account.clientId
+
+  const scheduleWebhook = (ticket: Ticket) =>
+    fork(notifyAtEnd(ticket, (outcome) => webhooks.emit(ticket.clientId, outcome)))
+  tickets.onEndSet = (ticket) => {
+    if (webhooks.isSubscribed(ticket.clientId)) scheduleWebhook(ticket)
+  }
+
   return {
-    account,
+    account: defaultAccount,
     customer,
-    addCustomer: (like = {}) => Effect.sync(() => accounts.addCustomer(like.account ?? account, like)),
-    addAccount: (like) => Effect.sync(() => accounts.add(like)),
-    seed: (like = {}) =>
+    addCustomer: (options = {}) => Effect.sync(() => accounts.addCustomer(options.account ?? defaultAccount, options)),
+    addAccount: (options) => Effect.sync(() => accounts.add(options)),
+    seed: (options = {}) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const { clientId } = accounts.get(like.account ?? account).account
-        const ticket = tickets.make({ ...like, clientId }, now)
+        const ticket = tickets.make({ ...options, clientId: clientIdOf(options.account) }, now)
         tickets.add(ticket)
         return ticket.ticketId
       }),
     onCreate: (options) =>
       Effect.sync(() => {
-        tickets.ending = options
+        tickets.createOptions = options
       }),
     tickets: Effect.map(Clock.currentTimeMillis, (now) => tickets.created(now)),
     complete: (ticketId, outcome) =>
       Effect.map(Clock.currentTimeMillis, (now) => tickets.complete(ticketId, outcome, now)),
-    webhookSecret,
-    subscribe: (target, subscription = {}) =>
+    webhookSecret: webhooks.secret,
+    subscribe: (target, options = {}) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const { clientId } = accounts.get(subscription.account ?? account).account
-        // Those that are already to be announced go to every subscription that there is by then.
-        if (!webhooks.isSubscribed(clientId)) for (const ticket of tickets.endingAfter(clientId, now)) announce(ticket)
-        webhooks.subscribe({ secret: webhookSecret, ...subscription, target, clientId })
+        const clientId = clientIdOf(options.account)
+        // After the first subscription of an account, the webhooks of its pending tickets are scheduled already.
+        if (!webhooks.isSubscribed(clientId)) tickets.endingAfter(clientId, now).forEach(scheduleWebhook)
+        webhooks.subscribe(clientId, target, options)
       }),
-    emit: (content, of = account) => Effect.suspend(() => webhooks.emit(accounts.get(of).account.clientId, content)),
-    deliveries: Effect.sync(() => webhooks.sent),
-    setEnabled: (enabled, of = account) =>
+    emit: (content, account) => Effect.suspend(() => webhooks.emit(clientIdOf(account), content)),
+    deliveries: Effect.sync(() => webhooks.deliveries),
+    setEnabled: (enabled, account) =>
       Effect.sync(() => {
-        accounts.get(of).enabled = enabled
+        entryOf(account).enabled = enabled
       }),
-    revokeTokens: (of = account) => Effect.sync(() => accounts.get(of).tokens.clear()),
-    inject: (fault, { account: of, on, times = 1 } = {}) =>
+    revokeTokens: (account) => Effect.sync(() => entryOf(account).tokens.clear()),
+    inject: (fault, { account, on, times = 1 } = {}) =>
       Effect.sync(() =>
         faults.inject({
           fault,
           on,
-          clientId: of && accounts.get(of).account.clientId,
-          left: times === "forever" ? Infinity : times
+          clientId: account && clientIdOf(account),
+          remaining: times === "forever" ? Infinity : times
         })
       ),
     clearFaults: Effect.sync(() => faults.clear()),
