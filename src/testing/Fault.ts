@@ -20,7 +20,7 @@ import * as Duration from "effect/Duration"
  * @category models
  * @since 0.1.0
  */
-export type Fault = { readonly stored?: boolean } & (
+export type Fault = { readonly stored?: boolean | undefined } & (
   | { readonly _tag: "Latency"; readonly duration: Duration.Duration }
   | { readonly _tag: "Hang" }
   | { readonly _tag: "Refused" }
@@ -107,13 +107,16 @@ export const Fault = {
   reset: (options: { readonly afterBytes: number }): Fault => ({ _tag: "Reset", ...options }),
 
   /** Responds with 429, and with a `Retry-After` header if `retryAfter` is given. */
-  rateLimited: (options?: { readonly retryAfter?: RetryAfter }): Fault =>
+  rateLimited: (options?: { readonly retryAfter?: RetryAfter | undefined }): Fault =>
     response(429, json, { detail: "Request was throttled." }, options?.retryAfter),
 
   /**
    * Responds with this status. The default body is a short HTML page. A string is sent as HTML, any other `body` as JSON.
    */
-  status: (status: number, options?: { readonly retryAfter?: RetryAfter; readonly body?: unknown }): Fault => {
+  status: (
+    status: number,
+    options?: { readonly retryAfter?: RetryAfter | undefined; readonly body?: unknown }
+  ): Fault => {
     const body = options?.body ?? htmlPage(`${status}`)
     return response(status, typeof body === "string" ? html : json, body, options?.retryAfter)
   },
@@ -128,8 +131,10 @@ export const Fault = {
    * Responds with any content, to test bodies of the wrong shape. A string is sent verbatim, any other content as JSON.
    * Default: status 200, content type `application/json`.
    */
-  body: (content: unknown, options?: { readonly status?: number; readonly contentType?: string }): Fault =>
-    response(options?.status ?? 200, options?.contentType ?? json, content),
+  body: (
+    content: unknown,
+    options?: { readonly status?: number | undefined; readonly contentType?: string | undefined }
+  ): Fault => response(options?.status ?? 200, options?.contentType ?? json, content),
 
   /** Responds with error 40001 although the token is valid. The API documents it with status 401 and with status 403. */
   unauthenticated: (status: 401 | 403 = 401): Fault => ({ _tag: "Unauthenticated", status }),

@@ -16,9 +16,9 @@ import type { SandboxAccount } from "./SandboxAccount.ts"
  */
 export interface SandboxOptions {
   /** The lifetime of a token. Default: 10 hours, as in the example of the API documentation. */
-  readonly tokenLifetime?: Duration.Input
+  readonly tokenLifetime?: Duration.Input | undefined
   /** The case of the field names in a token response. Real servers use both. Default: `camelCase`. */
-  readonly tokenResponseCase?: "camelCase" | "snake_case"
+  readonly tokenResponseCase?: "camelCase" | "snake_case" | undefined
 }
 
 /**
@@ -29,9 +29,9 @@ export interface SandboxOptions {
  */
 export interface OutcomeOptions {
   /** The outcome. A `Pending` ticket ends only by `complete`. Default: `Created`. */
-  readonly outcome?: "Created" | "Failed" | "Pending"
+  readonly outcome?: "Created" | "Failed" | "Pending" | undefined
   /** How long the ticket stays pending after it was accepted, by the `Clock`. Default: 3 seconds. */
-  readonly after?: Duration.Input
+  readonly after?: Duration.Input | undefined
 }
 
 /**
@@ -42,9 +42,9 @@ export interface OutcomeOptions {
  */
 export interface SeedOptions extends OutcomeOptions {
   /** Default: the next id, from `00000000-0000-4000-8000-000000000001`. */
-  readonly ticketId?: TicketId
+  readonly ticketId?: TicketId | undefined
   /** The account that the ticket belongs to. Default: the default account of the sandbox. */
-  readonly account?: SandboxAccount
+  readonly account?: SandboxAccount | undefined
   /** The issue key of the ticket if its outcome is `Created`. Default: `SUP-1001` for the first ticket, and so on. */
-  readonly issueKey?: IssueKey
+  readonly issueKey?: IssueKey | undefined
 }

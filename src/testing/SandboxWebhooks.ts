@@ -25,19 +25,19 @@ export type WebhookTarget = string | URL | ((request: Request) => Promise<Respon
  */
 export interface SandboxWebhookOptions {
   /** The secret that signs the webhooks. Default: `webhookSecret` of the sandbox. */
-  readonly secret?: Redacted.Redacted
+  readonly secret?: Redacted.Redacted | undefined
   /** The account whose tickets are reported. Default: the default account of the sandbox. */
-  readonly account?: SandboxAccount
+  readonly account?: SandboxAccount | undefined
   /** The delay between the end of a ticket and the delivery. The signed time is that of the end. Default: none. */
-  readonly delay?: Duration.Input
+  readonly delay?: Duration.Input | undefined
   /** How many times each event is delivered. Default: 1. */
-  readonly times?: number
+  readonly times?: number | undefined
   /** Holds back this number of events, then delivers them in reverse order. Default: 1, in order. */
-  readonly reorderWindow?: number
+  readonly reorderWindow?: number | undefined
   /** Whether a forgery precedes each event: the opposite outcome, signed with a wrong secret. Default: `false`. */
-  readonly forge?: boolean
+  readonly forge?: boolean | undefined
   /** How many times a delivery is retried after a 5xx or without a response: after 1 s, 2 s, 4 s and so on. Default: 5. */
-  readonly retries?: number
+  readonly retries?: number | undefined
 }
 
 /**

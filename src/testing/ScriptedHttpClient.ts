@@ -43,11 +43,11 @@ export interface ScriptedRequest {
 export type ScriptedReply =
   | {
       readonly status: number
-      readonly headers?: Readonly<Record<string, string>>
+      readonly headers?: Readonly<Record<string, string>> | undefined
       /** The body, sent as JSON. */
       readonly json?: unknown
       /** The body as text. Ignored if there is a `json`. */
-      readonly text?: string
+      readonly text?: string | undefined
     }
   | Response
   | "refused"

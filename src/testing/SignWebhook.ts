@@ -31,9 +31,9 @@ export type WebhookContent =
 export interface SignWebhookOptions {
   readonly secret: Redacted.Redacted
   /** The `issueDatetime` in the event of an outcome. Default: the current time of the `Clock`. */
-  readonly issuedAt?: DateTime.DateTime.Input
+  readonly issuedAt?: DateTime.DateTime.Input | undefined
   /** The name of the signature header. Default: `Http-X-Wh-Signature-256`, the documented name. */
-  readonly header?: string
+  readonly header?: string | undefined
 }
 
 /**
