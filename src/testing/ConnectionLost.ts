@@ -1,8 +1,13 @@
+/**
+ * The connection failure that the test doubles simulate.
+ *
+ * @since 0.1.0
+ */
 import * as Data from "effect/Data"
 
 /**
- * How a sandbox loses a connection: refused before the request, or reset within the answer. `code` is what the network
- * of the operating system would say.
+ * A simulated connection failure: refused before the request, or reset during the response. `code` is the code that the
+ * network stack of the operating system would report.
  *
  * @category errors
  * @since 0.1.0
@@ -11,6 +16,6 @@ export class ConnectionLost extends Data.TaggedError("ConnectionLost")<{
   readonly code: "ECONNREFUSED" | "ECONNRESET"
 }> {
   override get message() {
-    return `${this.code}: a fault of the sandbox`
+    return `${this.code}: simulated connection failure`
   }
 }

@@ -1,3 +1,8 @@
+/**
+ * An in-memory Ripio API for tests, as a layer, a server or a web handler.
+ *
+ * @since 0.1.0
+ */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -8,10 +13,10 @@ import * as HttpServer from "effect/http/HttpServer"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import type { CustomerId } from "../domain/CustomerId.ts"
-import type { TicketId } from "../domain/TicketId.ts"
 import type { RequestOptions } from "../domain/RetryPolicy.ts"
+import type { TicketId } from "../domain/TicketId.ts"
 import * as Ripio from "../layers/Ripio.ts"
 import type { AuthService } from "../services/AuthService.ts"
 import type { RipioHttp } from "../services/RipioHttp.ts"
@@ -21,28 +26,32 @@ import type { Fault } from "./Fault.ts"
 import { Accounts } from "./internal/accounts.ts"
 import { Faults } from "./internal/faults.ts"
 import * as Server from "./internal/server.ts"
-import { type Ticket, Tickets, whenEnded } from "./internal/tickets.ts"
+import { notifyAtEnd, type Ticket, Tickets } from "./internal/tickets.ts"
 import * as Transport from "./internal/transport.ts"
 import { Webhooks } from "./internal/webhooks.ts"
-import type { SandboxRequest, Route } from "./SandboxRequest.ts"
 import type { SandboxAccount } from "./SandboxAccount.ts"
 import type { OutcomeOptions, SandboxOptions, SeedOptions } from "./SandboxOptions.ts"
-import type { SandboxDelivery, SandboxWebhookOptions, WebhookTarget } from "./SandboxWebhooks.ts"
+import type { Route, SandboxRequest } from "./SandboxRequest.ts"
 import type { SandboxTicket } from "./SandboxTicket.ts"
+import type { SandboxDelivery, SandboxWebhookOptions, WebhookTarget } from "./SandboxWebhooks.ts"
 import type { WebhookContent } from "./SignWebhook.ts"
 
 /**
- * A Ripio in memory: the token endpoint, Create and Retrieve Support Ticket, strict where the real ones are, with tickets
- * that end when the `Clock` says so, and with faults on demand. Each build of the layer is a world of its own.
+ * An in-memory Ripio API: the token endpoint, Create Support Ticket, Retrieve Support Ticket and signed webhooks.
  *
- * A wrong use of the sandbox, such as to settle a ticket that it does not have, is a mistake in the test: it dies with
- * a message that says which.
+ * It validates methods, paths, credentials and form fields strictly. Tickets end at times of the `Clock`. Tests inject
+ * faults. Each build of a sandbox layer is independent of every other.
  *
  * **When to use**
  *
- * `Sandbox.layerRipio` is the whole client on a sandbox: no socket is opened, and `TestClock` drives it all.
- * `Sandbox.layerHttpClient` does the same for a client that you put together, or for one that is not this library's.
- * `Sandbox.layerServer` and `Sandbox.toWebHandler` serve any client in any language, on a port.
+ * Use `Sandbox.layerRipio` to test a program with the whole client. It opens no socket, and `TestClock` controls the time.
+ * Use `Sandbox.layerHttpClient` for a client with other layers, or for any other client on `HttpClient`. Use
+ * `Sandbox.layerServer` and `Sandbox.toWebHandler` to serve clients in any language.
+ *
+ * **Gotchas**
+ *
+ * Invalid use of the sandbox is a bug in the test, for example completing a ticket that does not exist. The effect dies
+ * with a message that names the bug.
  *
  * **Example** (A ticket that is registered after three seconds)
  *
@@ -60,7 +69,7 @@ import type { WebhookContent } from "./SignWebhook.ts"
  * }).pipe(Effect.provide(Sandbox.layerRipio()))
  * ```
  *
- * **Example** (A ticket that was raised although nobody saw the answer)
+ * **Example** (A ticket that is created although the response is lost)
  *
  * ```ts
  * import * as Effect from "effect/Effect"
@@ -74,82 +83,82 @@ import type { WebhookContent } from "./SignWebhook.ts"
  *   const error = yield* Effect.flip(
  *     tickets.create({ customerId: sandbox.customer, summary: "A deposit is missing", description: "Since Monday." })
  *   )
- *   return { error: error._tag, raised: (yield* sandbox.tickets).length } // CreateAmbiguous, 1
+ *   return { error: error._tag, created: (yield* sandbox.tickets).length } // CreateAmbiguous, 1
  * }).pipe(Effect.provide(Sandbox.layerRipio()))
  * ```
  *
+ * @stability unstable
  * @category services
  * @since 0.1.0
  */
 export class Sandbox extends Context.Service<
   Sandbox,
   {
-    /** The account that is there from the start, with support tickets switched on. */
+    /** The default account. It exists from the start, with support tickets enabled. */
     readonly account: SandboxAccount
-    /** One more account. What is not given is made up; support tickets are on unless `enabled` is `false`. */
+    /** Adds an account. The credentials are generated by default, and support tickets are enabled by default. */
     readonly addAccount: (options?: {
-      readonly clientId?: string
-      readonly clientSecret?: Redacted.Redacted
-      readonly enabled?: boolean
+      readonly clientId?: string | undefined
+      readonly clientSecret?: Redacted.Redacted | undefined
+      readonly enabled?: boolean | undefined
     }) => Effect.Effect<SandboxAccount>
-    /** The customer that the sandbox's own account has from the start, with an email address on file. */
+    /** The default customer. It belongs to the default account and has an email address on file. */
     readonly customer: CustomerId
-    /** One more customer, by default of the sandbox's own account, with an email address unless `email` is `false`. */
+    /** Adds a customer, by default to the default account. It has an email address on file unless `email` is `false`. */
     readonly addCustomer: (options?: {
-      readonly account?: SandboxAccount
-      readonly customerId?: CustomerId
-      readonly email?: boolean
+      readonly account?: SandboxAccount | undefined
+      readonly customerId?: CustomerId | undefined
+      readonly email?: boolean | undefined
     }) => Effect.Effect<CustomerId>
-    /** Puts a ticket there, as if it had just been accepted. */
+    /** Adds a ticket as if the API had just accepted it. */
     readonly seed: (options?: SeedOptions) => Effect.Effect<TicketId>
-    /** From now on, tickets that are created end so: until it is called, as `Created` after 3 seconds. */
+    /** Sets how tickets end that are created from now on. Until the first call: `Created` after 3 seconds. */
     readonly onCreate: (options: OutcomeOptions) => Effect.Effect<void>
-    /**
-     * The tickets that were created by requests and are stored, in order, with what is in them: count them to know how
-     * often a ticket was raised. Those of `seed` are not among them.
-     */
+    /** The stored tickets that requests created, in order, with their content. Seeded tickets are not included. */
     readonly tickets: Effect.Effect<ReadonlyArray<SandboxTicket>>
-    /** Ends a ticket now. An outcome does not change: to end it twice in two ways dies. */
+    /** Ends a ticket now. Dies if the ticket has ended with the other outcome: outcomes are final. */
     readonly complete: (ticketId: TicketId, outcome: "Created" | "Failed") => Effect.Effect<void>
-    /** What webhooks are signed with, unless their subscription has a secret of its own. */
+    /** The secret that signs the webhooks of subscriptions without a `secret` option. */
     readonly webhookSecret: Redacted.Redacted
     /**
-     * Sends the webhooks of tickets that end from now on to a URL or to a handler: on time, or late, twice, in another
-     * order and beside forgeries, as the options say. With several subscriptions, each is sent its own.
+     * Sends webhooks to a URL or to a handler for each ticket that ends from now on. The options add delays, duplicates,
+     * reordering and forgeries. Each subscription receives every event of its account.
      */
     readonly subscribe: (target: WebhookTarget, options?: SandboxWebhookOptions) => Effect.Effect<void>
-    /** Sends a webhook of anything now, such as an event of another family, to the subscriptions of an account. */
+    /** Sends a webhook now to the subscriptions of an account, by default of the default account. */
     readonly emit: (content: WebhookContent, account?: SandboxAccount) => Effect.Effect<void>
-    /** The webhooks that were sent, in order. */
+    /** The delivery attempts of webhooks so far, in order. */
     readonly deliveries: Effect.Effect<ReadonlyArray<SandboxDelivery>>
-    /** Switches support tickets on or off for an account, by default the sandbox's own. While off, the API says 20061. */
+    /** Enables or disables support tickets for an account. While disabled, the API responds with error 20061. */
     readonly setEnabled: (enabled: boolean, account?: SandboxAccount) => Effect.Effect<void>
-    /** Makes every token of an account, by default the sandbox's own, useless. New ones can be had. */
+    /** Revokes all tokens of an account. The token endpoint still issues new ones. */
     readonly revokeTokens: (account?: SandboxAccount) => Effect.Effect<void>
     /**
-     * Queues a fault. A request meets the first fault in the queue that is meant for it, and uses it up: `times` of it,
-     * by default one. Without `on` and `account` any request is meant, but what is wrong with a token waits for a request
-     * to the API itself. `"forever"` lasts until `clearFaults`.
+     * Adds a fault to a queue. Each request takes the first fault in the queue that applies to it.
+     *
+     * `on` and `account` limit the fault to one endpoint and to one account. Without `on`, `Fault.unauthenticated`,
+     * `Fault.tokenExpired` and `Fault.tokensRevoked` apply only to Create and Retrieve. The fault applies to `times`
+     * requests, by default to one. `"forever"` lasts until `clearFaults`.
      */
     readonly inject: (
       fault: Fault,
       options?: {
-        readonly on?: Route
-        readonly times?: number | "forever"
-        readonly account?: SandboxAccount
+        readonly on?: Route | undefined
+        readonly times?: number | "forever" | undefined
+        readonly account?: SandboxAccount | undefined
       }
     ) => Effect.Effect<void>
-    /** Drops every fault that is left. */
+    /** Removes all faults from the queue. */
     readonly clearFaults: Effect.Effect<void>
-    /** What arrived, in order; also what met a fault, a refused connection included. */
+    /** The requests so far, in order, including those that were refused or lost by a fault. */
     readonly requests: Effect.Effect<ReadonlyArray<SandboxRequest>>
-    /** How many requests arrived, at one endpoint or at all. */
+    /** The number of requests so far, to one endpoint or in total. */
     readonly count: (route?: Route) => Effect.Effect<number>
-    /** Answers one request. The layers are built on it, and a transport of your own can be. */
+    /** Handles one request. All layers use it, and a custom transport can. */
     readonly handle: (request: HttpServerRequest) => Effect.Effect<HttpServerResponse, ConnectionLost>
   }
 >()("effect-ripio-tickets/testing/Sandbox") {
-  /** A new sandbox, at each call. Layers that are to share one are provided with one and the same layer. */
+  /** A new sandbox. Each call returns another layer: to share a sandbox, provide the same layer value. */
   static readonly layer = (options?: SandboxOptions): Layer.Layer<Sandbox> =>
     Layer.effect(
       Sandbox,
@@ -161,8 +170,10 @@ export class Sandbox extends Context.Service<
     )
 
   /**
-   * An `HttpClient` that the sandbox answers in process and in the fiber that asks, whatever the host of the URL.
-   * The `Clock` of that fiber is the sandbox's, and its interruption reaches the request.
+   * An `HttpClient` that calls the sandbox in process, whatever the host of the URL.
+   *
+   * The sandbox runs in the fiber of the caller: it uses the `Clock` of that fiber, and interrupting the fiber interrupts
+   * the request.
    */
   static readonly layerHttpClient: Layer.Layer<HttpClient, never, Sandbox> = Layer.effect(
     HttpClient,
@@ -170,9 +181,9 @@ export class Sandbox extends Context.Service<
   )
 
   /**
-   * The whole client for the sandbox's own account, in process, and the sandbox beside it. An option that cannot work dies.
+   * The whole client for the default account, in process, together with its sandbox. Dies if an option is invalid.
    *
-   * For another account, provide `Ripio.layer` with its credentials and with `Sandbox.layerHttpClient`.
+   * For another account, provide `Ripio.layer` with the credentials of that account and with `Sandbox.layerHttpClient`.
    */
   static readonly layerRipio = (
     options?: SandboxOptions & RequestOptions
@@ -183,12 +194,12 @@ export class Sandbox extends Context.Service<
       )
     ).pipe(Layer.provide(Sandbox.layerHttpClient), Layer.provideMerge(Sandbox.layer(options)), Layer.orDie)
 
-  /** The sandbox on the port of whatever `HttpServer` is provided, for any client in any language. */
+  /** Serves the sandbox on the provided `HttpServer`, for clients in any language. */
   static readonly layerServer: Layer.Layer<never, never, Sandbox | HttpServer.HttpServer> = Layer.unwrap(
     Sandbox.useSync(({ handle }) => HttpServer.serve(Transport.serverEffect(handle)))
   )
 
-  /** The sandbox as a function from `Request` to `Response`, for what serves those, or in the place of `fetch`. */
+  /** The sandbox as a function from `Request` to `Response`, for web servers or as a replacement of `fetch`. */
   static readonly toWebHandler: Effect.Effect<(request: Request) => Promise<Response>, never, Sandbox> = Sandbox.use(
     ({ handle }) => Transport.webHandler(handle)
   )
@@ -198,14 +209,7 @@ const make = (options: SandboxOptions, fork: (effect: Effect.Effect<unknown>) =>
   const accounts = new Accounts()
   const tickets = new Tickets()
   const webhooks = new Webhooks(fork)
-  const webhookSecret = Redacted.make("the webhook secret of the sandbox")
-  const announce = (ticket: Ticket) => fork(whenEnded(ticket, (outcome) => webhooks.emit(ticket.clientId, outcome)))
-  tickets.onEnding = (ticket) => {
-    if (webhooks.isSubscribed(ticket.clientId)) announce(ticket)
-  }
   const faults = new Faults()
-  const account = accounts.add()
-  const customer = accounts.addCustomer(account)
   const server = Server.make(
     {
       accounts,
@@ -216,47 +220,57 @@ const make = (options: SandboxOptions, fork: (effect: Effect.Effect<unknown>) =>
     faults
   )
 
+  const defaultAccount = accounts.add()
+  const customer = accounts.addCustomer(defaultAccount)
+  const entryOf = (account = defaultAccount) => accounts.get(account)
+  const clientIdOf = (account?: SandboxAccount) => entryOf(account).account.clientId
+
+  const scheduleWebhook = (ticket: Ticket) =>
+    fork(notifyAtEnd(ticket, (outcome) => webhooks.emit(ticket.clientId, outcome)))
+  tickets.onEndSet = (ticket) => {
+    if (webhooks.isSubscribed(ticket.clientId)) scheduleWebhook(ticket)
+  }
+
   return {
-    account,
+    account: defaultAccount,
     customer,
-    addCustomer: (like = {}) => Effect.sync(() => accounts.addCustomer(like.account ?? account, like)),
-    addAccount: (like) => Effect.sync(() => accounts.add(like)),
-    seed: (like = {}) =>
+    addCustomer: (options = {}) => Effect.sync(() => accounts.addCustomer(options.account ?? defaultAccount, options)),
+    addAccount: (options) => Effect.sync(() => accounts.add(options)),
+    seed: (options = {}) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const { clientId } = accounts.get(like.account ?? account).account
-        const ticket = tickets.make({ ...like, clientId }, now)
+        const ticket = tickets.make({ ...options, clientId: clientIdOf(options.account) }, now)
         tickets.add(ticket)
         return ticket.ticketId
       }),
     onCreate: (options) =>
       Effect.sync(() => {
-        tickets.ending = options
+        tickets.createOptions = options
       }),
     tickets: Effect.map(Clock.currentTimeMillis, (now) => tickets.created(now)),
     complete: (ticketId, outcome) =>
       Effect.map(Clock.currentTimeMillis, (now) => tickets.complete(ticketId, outcome, now)),
-    webhookSecret,
-    subscribe: (target, subscription = {}) =>
+    webhookSecret: webhooks.secret,
+    subscribe: (target, options = {}) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const { clientId } = accounts.get(subscription.account ?? account).account
-        // Those that are already to be announced go to every subscription that there is by then.
-        if (!webhooks.isSubscribed(clientId)) for (const ticket of tickets.endingAfter(clientId, now)) announce(ticket)
-        webhooks.subscribe({ secret: webhookSecret, ...subscription, target, clientId })
+        const clientId = clientIdOf(options.account)
+        // After the first subscription of an account, the webhooks of its pending tickets are scheduled already.
+        if (!webhooks.isSubscribed(clientId)) tickets.endingAfter(clientId, now).forEach(scheduleWebhook)
+        webhooks.subscribe(clientId, target, options)
       }),
-    emit: (content, of = account) => Effect.suspend(() => webhooks.emit(accounts.get(of).account.clientId, content)),
-    deliveries: Effect.sync(() => webhooks.sent),
-    setEnabled: (enabled, of = account) =>
+    emit: (content, account) => Effect.suspend(() => webhooks.emit(clientIdOf(account), content)),
+    deliveries: Effect.sync(() => webhooks.deliveries),
+    setEnabled: (enabled, account) =>
       Effect.sync(() => {
-        accounts.get(of).enabled = enabled
+        entryOf(account).enabled = enabled
       }),
-    revokeTokens: (of = account) => Effect.sync(() => accounts.get(of).tokens.clear()),
-    inject: (fault, { account: of, on, times = 1 } = {}) =>
+    revokeTokens: (account) => Effect.sync(() => entryOf(account).tokens.clear()),
+    inject: (fault, { account, on, times = 1 } = {}) =>
       Effect.sync(() =>
         faults.inject({
           fault,
           on,
-          clientId: of && accounts.get(of).account.clientId,
-          left: times === "forever" ? Infinity : times
+          clientId: account && clientIdOf(account),
+          remaining: times === "forever" ? Infinity : times
         })
       ),
     clearFaults: Effect.sync(() => faults.clear()),

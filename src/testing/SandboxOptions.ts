@@ -1,45 +1,50 @@
+/**
+ * Options of a sandbox and of the tickets in it.
+ *
+ * @since 0.1.0
+ */
 import type * as Duration from "effect/Duration"
 import type { IssueKey } from "../domain/IssueKey.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 import type { SandboxAccount } from "./SandboxAccount.ts"
 
 /**
- * How a sandbox gives out tokens.
+ * Options of the token endpoint of a sandbox.
  *
  * @category options
  * @since 0.1.0
  */
 export interface SandboxOptions {
-  /** How long a token is good. Default: 10 hours, as in the API owner's example. */
-  readonly tokenLifetime?: Duration.Input
-  /** The names in the token endpoint's answer: both are seen in the field. Default: `camelCase`. */
-  readonly tokenResponseCase?: "camelCase" | "snake_case"
+  /** The lifetime of a token. Default: 10 hours, as in the example of the API documentation. */
+  readonly tokenLifetime?: Duration.Input | undefined
+  /** The case of the field names in a token response. Real servers use both. Default: `camelCase`. */
+  readonly tokenResponseCase?: "camelCase" | "snake_case" | undefined
 }
 
 /**
- * What becomes of a ticket.
+ * How and when a ticket ends.
  *
  * @category options
  * @since 0.1.0
  */
 export interface OutcomeOptions {
-  /** How it ends; with `Pending` it does not, unless by `complete`. Default: `Created`. */
-  readonly outcome?: "Created" | "Failed" | "Pending"
-  /** How long it stays pending, counted by the `Clock` from when it came. Default: 3 seconds. */
-  readonly after?: Duration.Input
+  /** The outcome. A `Pending` ticket ends only by `complete`. Default: `Created`. */
+  readonly outcome?: "Created" | "Failed" | "Pending" | undefined
+  /** How long the ticket stays pending after it was accepted, by the `Clock`. Default: 3 seconds. */
+  readonly after?: Duration.Input | undefined
 }
 
 /**
- * A ticket that a test starts from.
+ * Options of a ticket that a test adds to a sandbox.
  *
  * @category options
  * @since 0.1.0
  */
 export interface SeedOptions extends OutcomeOptions {
-  /** Default: `00000000-0000-4000-8000-000000000001`, and counting. */
-  readonly ticketId?: TicketId
-  /** Whose it is. Default: the sandbox's own account. */
-  readonly account?: SandboxAccount
-  /** The key under which it is registered, if it ever is. Default: `SUP-1001`, and counting along with the ids. */
-  readonly issueKey?: IssueKey
+  /** Default: the next id, from `00000000-0000-4000-8000-000000000001`. */
+  readonly ticketId?: TicketId | undefined
+  /** The account that the ticket belongs to. Default: the default account of the sandbox. */
+  readonly account?: SandboxAccount | undefined
+  /** The issue key of the ticket if its outcome is `Created`. Default: `SUP-1001` for the first ticket, and so on. */
+  readonly issueKey?: IssueKey | undefined
 }

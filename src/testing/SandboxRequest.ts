@@ -1,3 +1,8 @@
+/**
+ * Requests in the journal of a sandbox.
+ *
+ * @since 0.1.0
+ */
 import type * as Redacted from "effect/Redacted"
 import type { TicketId } from "../domain/TicketId.ts"
 import type { Fault } from "./Fault.ts"
@@ -11,26 +16,26 @@ import type { Fault } from "./Fault.ts"
 export type Route = "token" | "create" | "retrieve"
 
 /**
- * A request as a sandbox received it. Credentials are `Redacted`; a test may compare them through `Redacted.value`.
+ * A request that a sandbox received. Credentials are `Redacted`; compare them through `Redacted.value`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SandboxRequest {
-  /** Milliseconds of the `Clock` at which it came. */
+  /** The time of arrival in milliseconds of the `Clock`. */
   readonly at: number
   /** `undefined` if no endpoint has this path and method. */
   readonly route: Route | undefined
   readonly method: string
-  /** The path alone, without the query. */
+  /** The path without the query. */
   readonly path: string
   readonly ticketId: TicketId | undefined
-  /** The names are in lower case. */
+  /** The headers by their names in lower case. */
   readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
-  /** The account whose client id or good token it carried. */
+  /** The account of the client id or of the valid token in the request. */
   readonly clientId: string | undefined
-  /** The status that was answered, or `undefined` if no answer left (yet). */
+  /** The status of the response, or `undefined` if none has been sent. */
   readonly status: number | undefined
-  /** The injected fault that it met. */
+  /** The injected fault that applied to the request. */
   readonly fault: Fault | undefined
 }

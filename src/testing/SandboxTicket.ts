@@ -1,8 +1,13 @@
+/**
+ * Tickets that requests created in a sandbox.
+ *
+ * @since 0.1.0
+ */
 import type { CustomerId } from "../domain/CustomerId.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 
 /**
- * A file as it arrived with a ticket.
+ * A file of a ticket, as the sandbox received it.
  *
  * @category models
  * @since 0.1.0
@@ -14,21 +19,21 @@ export interface SandboxFile {
 }
 
 /**
- * A ticket that a sandbox was asked to create, with what was in it.
+ * A ticket that a request created in a sandbox, with its content.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SandboxTicket {
   readonly ticketId: TicketId
-  /** The account that it belongs to. */
+  /** The client id of the account that the ticket belongs to. */
   readonly clientId: string
-  /** Milliseconds of the `Clock` at which it came. */
+  /** The time of the request in milliseconds of the `Clock`. */
   readonly at: number
   readonly customerId: CustomerId
   readonly summary: string
   readonly description: string
   readonly files: ReadonlyArray<SandboxFile>
-  /** What has become of it by now. */
+  /** The state at the time of the call that returned this ticket. */
   readonly state: "Pending" | "Created" | "Failed"
 }

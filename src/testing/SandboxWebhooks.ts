@@ -1,10 +1,16 @@
+/**
+ * Webhook subscriptions and deliveries of a sandbox.
+ *
+ * @since 0.1.0
+ */
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
 import type { SandboxAccount } from "./SandboxAccount.ts"
 import type { WebhookContent } from "./SignWebhook.ts"
 
 /**
- * Where a sandbox sends webhooks: a URL, by `fetch`, or a handler in process such as that of `TicketWebhookHandler.make`.
+ * The receiver of webhooks: a URL, called with `fetch`, or a handler in process such as that of
+ * `TicketWebhookHandler.make`.
  *
  * @category models
  * @since 0.1.0
@@ -12,41 +18,41 @@ import type { WebhookContent } from "./SignWebhook.ts"
 export type WebhookTarget = string | URL | ((request: Request) => Promise<Response>)
 
 /**
- * How a sandbox sends webhooks. By default each event is sent once, at the moment at which its ticket ends.
+ * How a sandbox delivers webhooks. By default it delivers each event once, when the ticket ends.
  *
  * @category options
  * @since 0.1.0
  */
 export interface SandboxWebhookOptions {
-  /** What they are signed with. Default: the sandbox's `webhookSecret`. */
-  readonly secret?: Redacted.Redacted
-  /** Whose tickets they are of. Default: the sandbox's own account. */
-  readonly account?: SandboxAccount
-  /** How long after its ticket has ended an event is sent. The signed moment is that of the end. Default: at once. */
-  readonly delay?: Duration.Input
-  /** How often each event is sent. Default: 1. */
-  readonly times?: number
-  /** Holds events back until there are so many, and sends the last first. Default: 1, in order. */
-  readonly reorderWindow?: number
-  /** Sends before each event one that says the opposite, and that is signed with a secret of somebody else. */
-  readonly forge?: boolean
-  /** How often one is sent again that is answered with a 5xx or not at all: after 1 s, then 2 s, 4 s... Default: 5. */
-  readonly retries?: number
+  /** The secret that signs the webhooks. Default: `webhookSecret` of the sandbox. */
+  readonly secret?: Redacted.Redacted | undefined
+  /** The account whose tickets are reported. Default: the default account of the sandbox. */
+  readonly account?: SandboxAccount | undefined
+  /** The delay between the end of a ticket and the delivery. The signed time is that of the end. Default: none. */
+  readonly delay?: Duration.Input | undefined
+  /** How many times each event is delivered. Default: 1. */
+  readonly times?: number | undefined
+  /** Holds back this number of events, then delivers them in reverse order. Default: 1, in order. */
+  readonly reorderWindow?: number | undefined
+  /** Whether a forgery precedes each event: the opposite outcome, signed with a wrong secret. Default: `false`. */
+  readonly forge?: boolean | undefined
+  /** How many times a delivery is retried after a 5xx or without a response: after 1 s, 2 s, 4 s and so on. Default: 5. */
+  readonly retries?: number | undefined
 }
 
 /**
- * A webhook that a sandbox has sent.
+ * One delivery attempt of a webhook.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SandboxDelivery {
-  /** Milliseconds of the `Clock` at which it was sent. */
+  /** The time of the attempt in milliseconds of the `Clock`. */
   readonly at: number
   readonly content: WebhookContent
-  /** 1, or more if it was sent again for want of a good answer. */
+  /** 1 for the first attempt, and one more for each retry. */
   readonly attempt: number
   readonly forged: boolean
-  /** The status of the answer, or `undefined` if none came (yet). */
+  /** The status of the response, or `undefined` if none has arrived. */
   readonly status: number | undefined
 }

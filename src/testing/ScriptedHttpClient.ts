@@ -1,3 +1,8 @@
+/**
+ * HTTP clients for tests that respond from a script instead of the network.
+ *
+ * @since 0.1.0
+ */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
@@ -12,26 +17,25 @@ import type * as Redacted from "effect/Redacted"
 import { ConnectionLost } from "./ConnectionLost.ts"
 
 /**
- * A request as a scripted client was given it. Credentials are `Redacted`; a test may compare them through
- * `Redacted.value`.
+ * A request that a scripted client received. Credentials are `Redacted`; compare them through `Redacted.value`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ScriptedRequest {
-  /** Milliseconds of the `Clock`. */
+  /** The time of the request in milliseconds of the `Clock`. */
   readonly at: number
   readonly method: string
   readonly url: string
-  /** The names are in lower case. */
+  /** The headers by their names in lower case. */
   readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
-  /** The body as text; empty if there is none. */
+  /** The body as text. Empty if the request has no body. */
   readonly body: string
 }
 
 /**
- * What a scripted client does with one request: an answer as plain data or as a web `Response`, no connection
- * (`"refused"`), or nothing, until it is interrupted (`"hang"`).
+ * The reply to one request: a response as plain data or as a web `Response`, a refused connection (`"refused"`), or no
+ * response until the request is interrupted (`"hang"`).
  *
  * @category models
  * @since 0.1.0
@@ -39,18 +43,18 @@ export interface ScriptedRequest {
 export type ScriptedReply =
   | {
       readonly status: number
-      readonly headers?: Readonly<Record<string, string>>
-      /** Sent as JSON. */
+      readonly headers?: Readonly<Record<string, string>> | undefined
+      /** The body, sent as JSON. */
       readonly json?: unknown
-      /** Sent as it is, if there is no `json`. */
-      readonly text?: string
+      /** The body as text. Ignored if there is a `json`. */
+      readonly text?: string | undefined
     }
   | Response
   | "refused"
   | "hang"
 
 /**
- * A reply, or a function to it, for what depends on the request or takes its time.
+ * A reply, or a function that computes it, for replies that depend on the request or take time.
  *
  * @category models
  * @since 0.1.0
@@ -58,31 +62,33 @@ export type ScriptedReply =
 export type ScriptedStep = ScriptedReply | ((request: ScriptedRequest, index: number) => Effect.Effect<ScriptedReply>)
 
 /**
- * A client that answers from a script, and what it was asked.
+ * A client that responds from a script, and the requests that it received.
  *
+ * @stability unstable
  * @category models
  * @since 0.1.0
  */
 export interface ScriptedHttpClient {
   readonly layer: Layer.Layer<HttpClient.HttpClient>
+  /** The requests so far, in order. */
   readonly requests: Effect.Effect<ReadonlyArray<ScriptedRequest>>
-  /** The milliseconds at which the requests came. */
+  /** The times of the requests so far in milliseconds of the `Clock`. */
   readonly times: Effect.Effect<ReadonlyArray<number>>
 }
 
-const lost = (request: HttpClientRequest) =>
+const connectionRefused = (request: HttpClientRequest) =>
   Effect.fail(
     new HttpClientError({
       reason: new TransportError({ request, cause: new ConnectionLost({ code: "ECONNREFUSED" }) })
     })
   )
 
-const play = (
+const respond = (
   request: HttpClientRequest,
   reply: ScriptedReply
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError> => {
   if (reply === "hang") return Effect.never
-  if (reply === "refused") return lost(request)
+  if (reply === "refused") return connectionRefused(request)
   if (reply instanceof Response) return Effect.succeed(HttpClientResponse.fromWeb(request, reply))
   const { headers = {}, json, status, text = "" } = reply
   const response =
@@ -93,12 +99,12 @@ const play = (
 }
 
 /**
- * The smallest double of an `HttpClient`: it answers from a script, and keeps each request with its time.
+ * A minimal double of an `HttpClient`: it responds from a script and records each request with its time.
  *
- * The script is a step for each request, or one function for them all. A request beyond its end dies with a message
- * that says so.
+ * The script is a list with one step for each request, or one function for all requests. A request after the last step of
+ * a list dies with a message that names the request.
  *
- * **Example** (A first answer that is worth a second try)
+ * **Example** (A request that is repeated after a 503)
  *
  * ```ts
  * import * as Effect from "effect/Effect"
@@ -115,6 +121,7 @@ const play = (
  * })
  * ```
  *
+ * @stability unstable
  * @category constructors
  * @since 0.1.0
  */
@@ -138,11 +145,11 @@ export const ScriptedHttpClient = {
           if (step === undefined) {
             return yield* Effect.die(
               new Error(
-                `ScriptedHttpClient: ${request.method} ${url.href} is request ${index + 1}, after the script's end`
+                `ScriptedHttpClient: ${request.method} ${url.href} is request ${index + 1}, after the script's end. Add a step.`
               )
             )
           }
-          return yield* play(request, typeof step === "function" ? yield* step(recorded, index) : step)
+          return yield* respond(request, typeof step === "function" ? yield* step(recorded, index) : step)
         })
       )
       return {

@@ -1,3 +1,8 @@
+/**
+ * Signs webhooks in the same way as Ripio, for tests of webhook receivers.
+ *
+ * @since 0.1.0
+ */
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -6,8 +11,8 @@ import * as Redacted from "effect/Redacted"
 import type { TicketOutcome } from "../domain/SupportTicket.ts"
 
 /**
- * What to sign: a ticket's outcome, which becomes the event that Ripio sends of it; any other event as JSON; or a body as
- * it is, for what Ripio would never send.
+ * The content of a webhook: a ticket outcome, which becomes the event that Ripio sends for it; any other event as JSON; or
+ * an exact body, such as one that Ripio never sends.
  *
  * @category models
  * @since 0.1.0
@@ -18,22 +23,21 @@ export type WebhookContent =
   | { readonly body: string | Uint8Array }
 
 /**
- * How to sign it.
+ * How to sign a webhook.
  *
  * @category options
  * @since 0.1.0
  */
 export interface SignWebhookOptions {
   readonly secret: Redacted.Redacted
-  /** The signed moment of an outcome's event. Default: now, by the `Clock`. */
-  readonly issuedAt?: DateTime.DateTime.Input
-  /** The name of the signature's header. Default: `Http-X-Wh-Signature-256`, as documented. */
-  readonly header?: string
+  /** The `issueDatetime` in the event of an outcome. Default: the current time of the `Clock`. */
+  readonly issuedAt?: DateTime.DateTime.Input | undefined
+  /** The name of the signature header. Default: `Http-X-Wh-Signature-256`, the documented name. */
+  readonly header?: string | undefined
 }
 
 /**
- * A signed webhook: hand it to `TicketWebhooks.verify` as it is, or send it with
- * `new Request(url, { method: "POST", ...signed })`.
+ * A signed webhook. Pass it to `TicketWebhooks.verify`, or send it with `new Request(url, { method: "POST", ...signed })`.
  *
  * @category models
  * @since 0.1.0
@@ -45,11 +49,11 @@ export interface SignedWebhook {
 
 const utf8 = new TextEncoder()
 
-/** As Ripio writes JSON: compact, and ASCII alone. */
+/** JSON in the format of Ripio: compact, with every character above U+007E escaped. */
 const wireJson = (json: unknown): string =>
   JSON.stringify(json).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
-const bodyOf = (content: WebhookContent, issuedAt: DateTime.Utc): Uint8Array<ArrayBuffer> => {
+const encodeBody = (content: WebhookContent, issuedAt: DateTime.Utc): Uint8Array<ArrayBuffer> => {
   if ("body" in content)
     return typeof content.body === "string" ? utf8.encode(content.body) : new Uint8Array(content.body)
   if ("json" in content) return utf8.encode(wireJson(content.json))
@@ -66,7 +70,7 @@ const bodyOf = (content: WebhookContent, issuedAt: DateTime.Utc): Uint8Array<Arr
   )
 }
 
-// Not the `Mac` that verifies: a mistake in one would not show against itself.
+// Independent of the `Mac` that verifies signatures, so that tests detect a bug in either.
 const hmac = async (secret: Redacted.Redacted, body: Uint8Array<ArrayBuffer>) => {
   const algorithm = { name: "HMAC", hash: "SHA-256" }
   const key = await crypto.subtle.importKey("raw", utf8.encode(Redacted.value(secret)), algorithm, false, ["sign"])
@@ -74,7 +78,7 @@ const hmac = async (secret: Redacted.Redacted, body: Uint8Array<ArrayBuffer>) =>
 }
 
 /**
- * Makes a webhook as Ripio would send it, signed with your secret, for tests of whatever receives webhooks.
+ * Makes a webhook in the format of Ripio, signed with a secret of the test.
  *
  * **Example** (The test of a web handler)
  *
@@ -99,14 +103,14 @@ const hmac = async (secret: Redacted.Redacted, body: Uint8Array<ArrayBuffer>) =>
  */
 export const signWebhook = (content: WebhookContent, options: SignWebhookOptions): Effect.Effect<SignedWebhook> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const body = bodyOf(content, DateTime.toUtc(DateTime.makeUnsafe(options.issuedAt ?? now)))
+    const body = encodeBody(content, DateTime.toUtc(DateTime.makeUnsafe(options.issuedAt ?? now)))
     return Effect.map(
       Effect.promise(() => hmac(options.secret, body)),
-      (digits) => ({
+      (digest) => ({
         body,
         headers: {
           "content-type": "application/json",
-          [options.header ?? "Http-X-Wh-Signature-256"]: `sha256=${digits}`
+          [options.header ?? "Http-X-Wh-Signature-256"]: `sha256=${digest}`
         }
       })
     )

@@ -488,7 +488,7 @@ describe("logs", () => {
       assert.deepStrictEqual(yield* logged(onScript(retrieve, script)), [
         "Debug: Trying again: accessToken: the server failed with status 500 (1 attempt)",
         "Debug: Trying again: retrieve: the server failed with status 503 (1 attempt)",
-        "Debug: Trying again: retrieve: the connection failed: ECONNREFUSED: a fault of the sandbox (2 attempts)"
+        "Debug: Trying again: retrieve: the connection failed: ECONNREFUSED: simulated connection failure (2 attempts)"
       ])
     })
   )

@@ -290,7 +290,7 @@ describe("what ends the waiting", () => {
           assert.strictEqual((yield* Fiber.join(waiting))._tag, "Created")
           assert.deepStrictEqual(
             (yield* sandbox.requests).slice(1).map(({ fault }) => fault?._tag),
-            [undefined, "Answer", "Answer", "Refused", "CutJson", "Answer", undefined]
+            [undefined, "Response", "Response", "Refused", "CutJson", "Response", undefined]
           )
         }),
       { retry: { times: 0 } }

@@ -2,22 +2,26 @@ import * as Redacted from "effect/Redacted"
 import { CustomerId } from "../../domain/CustomerId.ts"
 import type { SandboxAccount } from "../SandboxAccount.ts"
 
-interface Entry {
+export interface AccountEntry {
   readonly account: SandboxAccount
   enabled: boolean
-  /** From the token to the millisecond at which it is not good any more. */
+  /** Tokens, each with the millisecond at which it expires. */
   readonly tokens: Map<string, number>
-  /** Whether there is an email address on file, by customer. */
+  /** Customers, each with whether the API has an email address of them. */
   readonly customers: Map<CustomerId, boolean>
 }
 
-/** The accounts of one sandbox, and the tokens that it gave them. */
+/** The accounts of one sandbox, with their tokens and customers. */
 export class Accounts {
-  readonly #entries = new Map<string, Entry>()
-  #customers = 0
+  readonly #entries = new Map<string, AccountEntry>()
+  #customerCount = 0
 
   add(
-    options: { readonly clientId?: string; readonly clientSecret?: Redacted.Redacted; readonly enabled?: boolean } = {}
+    options: {
+      readonly clientId?: string | undefined
+      readonly clientSecret?: Redacted.Redacted | undefined
+      readonly enabled?: boolean | undefined
+    } = {}
   ) {
     const number = this.#entries.size + 1
     const account: SandboxAccount = {
@@ -25,7 +29,9 @@ export class Accounts {
       clientSecret: options.clientSecret ?? Redacted.make(`sandbox-secret-${number}`)
     }
     if (this.#entries.has(account.clientId)) {
-      throw new Error(`Sandbox: there is an account with the client id ${account.clientId} already`)
+      throw new Error(
+        `Sandbox: there is an account with the client id ${account.clientId} already. Pass another clientId.`
+      )
     }
     this.#entries.set(account.clientId, {
       account,
@@ -36,37 +42,44 @@ export class Accounts {
     return account
   }
 
-  get(account: SandboxAccount): Entry {
+  get(account: SandboxAccount): AccountEntry {
     const entry = this.#entries.get(account.clientId)
     if (entry === undefined) {
-      throw new Error(`Sandbox: no account has the client id ${account.clientId}; make one with addAccount`)
+      throw new Error(`Sandbox: no account has the client id ${account.clientId}. Add the account with addAccount.`)
     }
     return entry
   }
 
-  addCustomer(account: SandboxAccount, options: { readonly customerId?: CustomerId; readonly email?: boolean } = {}) {
-    const number = ++this.#customers
+  addCustomer(
+    account: SandboxAccount,
+    options: { readonly customerId?: CustomerId | undefined; readonly email?: boolean | undefined } = {}
+  ) {
+    const number = ++this.#customerCount
     const customerId = options.customerId ?? CustomerId.make(`00000000-0000-4000-9000-${`${number}`.padStart(12, "0")}`)
     const { customers } = this.get(account)
-    if (customers.has(customerId)) throw new Error(`Sandbox: the account has a customer ${customerId} already`)
+    if (customers.has(customerId)) {
+      throw new Error(`Sandbox: the account has a customer ${customerId} already. Pass another customerId.`)
+    }
     customers.set(customerId, options.email ?? true)
     return customerId
   }
 
-  /** The client id, if it is one: whatever else a request may hold in its place does not come into the journal. */
-  known(clientId: string | undefined): string | undefined {
+  /** The client id if an account has it. Keeps any other text, such as a misplaced secret, out of the journal. */
+  knownClientId(clientId: string | undefined): string | undefined {
     return clientId !== undefined && this.#entries.has(clientId) ? clientId : undefined
   }
 
-  withCredentials(clientId: string, clientSecret: string): Entry | undefined {
+  withCredentials(clientId: string, clientSecret: string): AccountEntry | undefined {
     const entry = this.#entries.get(clientId)
     return entry !== undefined && Redacted.value(entry.account.clientSecret) === clientSecret ? entry : undefined
   }
 
-  withToken(token: string, now: number): Entry | undefined {
+  /** The account for which the token is valid at this time. */
+  withToken(token: string | undefined, now: number): AccountEntry | undefined {
+    if (token === undefined) return undefined
     for (const entry of this.#entries.values()) {
-      const expiry = entry.tokens.get(token)
-      if (expiry !== undefined) return now < expiry ? entry : undefined
+      const expiresAt = entry.tokens.get(token)
+      if (expiresAt !== undefined) return now < expiresAt ? entry : undefined
     }
     return undefined
   }

@@ -1,49 +1,52 @@
 import type { Fault } from "../Fault.ts"
 import type { Route } from "../SandboxRequest.ts"
 
-interface Injected {
+interface QueuedFault {
   readonly fault: Fault
   readonly on: Route | undefined
   readonly clientId: string | undefined
-  left: number
+  /** The number of requests that it still applies to. */
+  remaining: number
 }
 
-const spoilsTokens = (fault: Fault) => fault._tag === "TokenExpired" || fault._tag === "TokensRevoked"
+const invalidatesTokens = (fault: Fault) => fault._tag === "TokenExpired" || fault._tag === "TokensRevoked"
 
-/** What is injected and not yet met. */
+// Faults of a token have no effect on a request without a token.
+const appliesTo = (fault: Fault, route: Route | undefined) =>
+  invalidatesTokens(fault) || fault._tag === "Unauthenticated" ? route !== undefined && route !== "token" : true
+
+/** The queue of injected faults. */
 export class Faults {
-  #queue: ReadonlyArray<Injected> = []
+  #queue: ReadonlyArray<QueuedFault> = []
 
-  inject(injected: Injected): void {
-    if (spoilsTokens(injected.fault) && injected.on === "token") {
+  inject(queued: QueuedFault): void {
+    const { fault, on } = queued
+    if (invalidatesTokens(fault) && on === "token") {
       throw new Error(
-        `Sandbox: ${injected.fault._tag} waits for a request with a Bearer token, the token endpoint gets none`
+        `Sandbox: ${fault._tag} waits for a request with a Bearer token, and the token endpoint receives none. ` +
+          'Inject it on "create" or "retrieve".'
       )
     }
-    if (injected.fault._tag === "Refused" && injected.fault.stored === true) {
-      throw new Error("Sandbox: a connection that is refused carries nothing to store; Fault.dropped breaks later")
+    if (fault._tag === "Refused" && fault.stored === true) {
+      throw new Error("Sandbox: a refused connection carries nothing to store. Use Fault.dropped instead.")
     }
-    if (injected.left > 0) this.#queue = [...this.#queue, injected]
+    if (queued.remaining > 0) this.#queue = [...this.#queue, queued]
   }
 
   clear(): void {
     this.#queue = []
   }
 
-  /** The first fault that is meant for this request. It is used up by that. */
+  /** Takes the first fault that applies to this request. */
   take(request: { readonly route: Route | undefined; readonly clientId: string | undefined }): Fault | undefined {
-    const met = this.#queue.find(
+    const queued = this.#queue.find(
       ({ clientId, fault, on }) =>
         (clientId === undefined || clientId === request.clientId) &&
-        (on === undefined ? aimsAt(fault, request.route) : on === request.route)
+        (on === undefined ? appliesTo(fault, request.route) : on === request.route)
     )
-    if (met === undefined) return undefined
-    met.left -= 1
-    this.#queue = this.#queue.filter(({ left }) => left > 0)
-    return met.fault
+    if (queued === undefined) return undefined
+    queued.remaining -= 1
+    this.#queue = this.#queue.filter(({ remaining }) => remaining > 0)
+    return queued.fault
   }
 }
-
-// What is wrong with a token does not show where there is none.
-const aimsAt = (fault: Fault, route: Route | undefined) =>
-  spoilsTokens(fault) || fault._tag === "Unauthenticated" ? route !== undefined && route !== "token" : true

@@ -4,7 +4,7 @@ import * as MultipartParser from "effect/http/MultipartParser"
 import * as Stream from "effect/Stream"
 import type { SandboxFile } from "../SandboxTicket.ts"
 
-/** What a `multipart/form-data` body holds, in its order. */
+/** The parts of a `multipart/form-data` body, in the order of the body. */
 export interface Form {
   readonly texts: ReadonlyArray<readonly [name: string, text: string]>
   readonly files: ReadonlyArray<readonly [name: string, file: SandboxFile]>
@@ -22,10 +22,10 @@ const join = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   return bytes
 }
 
-// HTML's form encoding writes the three characters so that cannot stand in a quoted name.
-const unquoted = (name: string) => name.replaceAll("%22", '"').replaceAll(/%0d/giu, "\r").replaceAll(/%0a/giu, "\n")
+// The form encoding of HTML escapes exactly these three characters in names.
+const unescapeName = (name: string) => name.replaceAll("%22", '"').replaceAll(/%0d/giu, "\r").replaceAll(/%0a/giu, "\n")
 
-class Reader {
+class FormReader {
   readonly #texts: Array<Form["texts"][number]> = []
   readonly #files: Array<Form["files"][number]> = []
   readonly #parser: MultipartParser.Parser
@@ -40,36 +40,37 @@ class Reader {
       maxFieldSize: Infinity,
       isFile: ({ filename }) => filename !== undefined,
       onField: (info, value) => {
-        this.#check(info)
+        this.#checkDisposition(info)
         try {
-          this.#texts.push([unquoted(info.name), utf8.decode(value)])
+          this.#texts.push([unescapeName(info.name), utf8.decode(value)])
         } catch {
           this.#malformed(`The text of ${info.name} is not UTF-8.`)
         }
       },
       onFile: (info) => {
-        this.#check(info)
+        this.#checkDisposition(info)
         const chunks: Array<Uint8Array> = []
         return (chunk) => {
           if (chunk !== null) return void chunks.push(chunk)
-          const file = { name: unquoted(info.filename ?? ""), type: info.contentType, bytes: join(chunks) }
-          this.#files.push([unquoted(info.name), file])
+          const file = { name: unescapeName(info.filename ?? ""), type: info.contentType, bytes: join(chunks) }
+          this.#files.push([unescapeName(info.name), file])
         }
       },
-      // The parser takes what follows the last boundary for a broken part.
-      onError: ({ _tag }) => this.#done || this.#malformed(`The body is no good multipart: ${_tag}.`),
+      // The parser reports bytes after the last boundary as an error. RFC 2046 allows them.
+      onError: ({ _tag }) => this.#done || this.#malformed(`The body is not valid multipart/form-data: ${_tag}.`),
       onDone: () => {
         this.#done = true
       }
     })
   }
 
+  /** The first issue is the one that is reported. */
   #malformed(issue: string): void {
     this.#issue ??= issue
   }
 
-  #check({ contentDisposition, name }: MultipartParser.PartInfo): void {
-    if (contentDisposition !== "form-data") this.#malformed(`The part ${name} is no form-data.`)
+  #checkDisposition({ contentDisposition, name }: MultipartParser.PartInfo): void {
+    if (contentDisposition !== "form-data") this.#malformed(`The disposition of the part ${name} is not form-data.`)
   }
 
   write(chunk: Uint8Array): void {
@@ -77,10 +78,10 @@ class Reader {
     this.#parser.write(chunk)
   }
 
-  end(announced: string | undefined): Effect.Effect<Form, string> {
+  end(contentLength: string | undefined): Effect.Effect<Form, string> {
     this.#parser.end()
-    if (announced !== undefined && Number(announced) !== this.#length) {
-      this.#malformed(`The body has ${this.#length} bytes, and Content-Length says ${announced}.`)
+    if (contentLength !== undefined && Number(contentLength) !== this.#length) {
+      this.#malformed(`The body has ${this.#length} bytes, but Content-Length is ${contentLength}.`)
     }
     return this.#issue === undefined
       ? Effect.succeed({ texts: this.#texts, files: this.#files })
@@ -88,17 +89,17 @@ class Reader {
   }
 }
 
-/** Reads the whole body. Fails with a sentence that says what is malformed. */
+/** Reads the whole body. Fails with a sentence that names the first issue. */
 export const readForm = (request: HttpServerRequest): Effect.Effect<Form, string> =>
   Effect.suspend(() => {
     const { headers } = request
     if (!/^multipart\/form-data *;.*boundary=/iu.test(headers["content-type"] ?? "")) {
       return Effect.fail("The body must be multipart/form-data with a boundary.")
     }
-    const reader = new Reader(headers)
+    const reader = new FormReader(headers)
     return request.stream.pipe(
       Stream.runForEach((chunk) => Effect.sync(() => reader.write(chunk))),
-      Effect.mapError(() => "The body could not be read to its end."),
+      Effect.mapError(() => "The body could not be read completely."),
       Effect.andThen(Effect.suspend(() => reader.end(headers["content-length"])))
     )
   })

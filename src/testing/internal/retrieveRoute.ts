@@ -1,12 +1,13 @@
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { TicketId } from "../../domain/TicketId.ts"
-import * as Answer from "./sandboxResponse.ts"
-import { bearer } from "./authorization.ts"
+import { authorize } from "./authorization.ts"
 import type { Endpoint } from "./endpoint.ts"
-import { toWire } from "./tickets.ts"
+import { apiError, jsonResponse } from "./sandboxResponse.ts"
+import { outcomeAt, toWire } from "./tickets.ts"
 
-// The canonical form alone: the path of a Django route with a UUID in it knows no other.
+// A UUID in the path of a Django route matches only in its canonical form, in lower case.
 const isTicketId = Schema.is(TicketId)
 
 /** `GET /api/v1/supportTickets/{ticketId}/`. */
@@ -17,15 +18,14 @@ export const retrieveRoute: Endpoint = {
     const ticketId = /^\/api\/v1\/supportTickets\/([^/]+)\/$/u.exec(path)?.[1]
     return isTicketId(ticketId) ? { ticketId } : undefined
   },
-  handle: ({ accounts, tickets }, { at, request, ticketId }) =>
+  handle: (state, context) =>
     Effect.sync(() => {
-      const token = bearer(request.headers)
-      const entry = token === undefined ? undefined : accounts.withToken(token, at)
-      if (entry === undefined) return Answer.notAuthenticated()
-      if (!entry.enabled) return Answer.notEnabled()
-      const ticket = ticketId && tickets.find(ticketId, entry.account.clientId)
+      const authorized = authorize(state, context)
+      if (Result.isFailure(authorized)) return authorized.failure
+      const { at, ticketId } = context
+      const ticket = ticketId && state.tickets.find(ticketId, authorized.success.account.clientId)
       return ticket === undefined
-        ? Answer.apiError(404, 40017, "SupportTicketNotFoundException", { message: "Support ticket not found." })
-        : Answer.json(200, toWire(ticket, at))
+        ? apiError(404, 40017, "SupportTicketNotFoundException", { message: "Support ticket not found." })
+        : jsonResponse(200, toWire(ticket, outcomeAt(ticket, at)))
     })
 }

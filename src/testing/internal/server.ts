@@ -3,31 +3,32 @@ import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
+import type { Mutable } from "effect/Types"
 import type { TicketId } from "../../domain/TicketId.ts"
 import { ConnectionLost } from "../ConnectionLost.ts"
 import type { Fault } from "../Fault.ts"
-import type { SandboxRequest, Route } from "../SandboxRequest.ts"
-import * as Answer from "./sandboxResponse.ts"
-import { basic, bearer } from "./authorization.ts"
-import type { Endpoint, World } from "./endpoint.ts"
+import type { Route, SandboxRequest } from "../SandboxRequest.ts"
+import { basicCredentials, bearerToken } from "./authorization.ts"
 import { createRoute } from "./createRoute.ts"
+import type { Endpoint, SandboxState } from "./endpoint.ts"
 import type { Faults } from "./faults.ts"
 import { retrieveRoute } from "./retrieveRoute.ts"
+import { htmlResponse, notAuthenticated, padTo, type SandboxResponse, toServerResponse } from "./sandboxResponse.ts"
 import { tokenRoute } from "./tokenRoute.ts"
 
 const endpoints: ReadonlyArray<Endpoint> = [tokenRoute, createRoute, retrieveRoute]
 
-const secret = ["authorization", "proxy-authorization", "cookie", "x-api-key"]
+const redactedHeaders = ["authorization", "proxy-authorization", "cookie", "x-api-key"]
 
 interface Target extends Pick<Endpoint, "handle"> {
   readonly route: Route | undefined
   readonly ticketId: TicketId | undefined
 }
 
-const noEndpoint = (page: Answer.Answer): Target => ({
+const withoutEndpoint = (response: SandboxResponse): Target => ({
   route: undefined,
   ticketId: undefined,
-  handle: () => Effect.succeed(page)
+  handle: () => Effect.succeed(response)
 })
 
 const endpointsAt = (path: string) =>
@@ -36,46 +37,47 @@ const endpointsAt = (path: string) =>
     return params === undefined ? [] : [{ ...endpoint, ticketId: params.ticketId }]
   })
 
-/** The endpoint that a request is for, or what Django says where there is none. */
+/** The endpoint of a request. If there is none, the target responds like Django: 405, 301 or 404. */
 const dispatch = (method: string, { pathname, search }: URL): Target => {
-  const here = endpointsAt(pathname)
-  const target = here.find((endpoint) => endpoint.method === method)
+  const matching = endpointsAt(pathname)
+  const target = matching.find((endpoint) => endpoint.method === method)
   if (target !== undefined) return target
-  if (here.length > 0) {
-    const allow = here.map((endpoint) => endpoint.method).join(", ")
-    return noEndpoint(Answer.html(405, "Method Not Allowed", { allow }))
+  if (matching.length > 0) {
+    const allow = matching.map((endpoint) => endpoint.method).join(", ")
+    return withoutEndpoint(htmlResponse(405, "Method Not Allowed", { allow }))
   }
-  const slashed = `${pathname}/`
-  // APPEND_SLASH: for every method, which is how the body of a POST gets lost.
-  return endpointsAt(slashed).length > 0
-    ? noEndpoint(Answer.html(301, "Moved Permanently", { location: `${slashed}${search}` }))
-    : noEndpoint(Answer.html(404, "Not Found"))
+  const withSlash = `${pathname}/`
+  // Django's APPEND_SLASH redirects every method, so a client that follows the redirect of a POST loses the body.
+  return endpointsAt(withSlash).length > 0
+    ? withoutEndpoint(htmlResponse(301, "Moved Permanently", { location: `${withSlash}${search}` }))
+    : withoutEndpoint(htmlResponse(404, "Not Found"))
 }
 
-const underFault = (
+/** The response under a fault. `process` is the request without the fault. */
+const applyFault = (
   fault: Fault | undefined,
-  processed: Effect.Effect<Answer.Answer>
-): Effect.Effect<Answer.Answer, ConnectionLost> => {
-  const instead = (answer: Answer.Answer) =>
-    fault?.stored === true ? Effect.as(processed, answer) : Effect.succeed(answer)
+  process: Effect.Effect<SandboxResponse>
+): Effect.Effect<SandboxResponse, ConnectionLost> => {
+  const replaceWith = (response: SandboxResponse) =>
+    fault?.stored === true ? Effect.as(process, response) : Effect.succeed(response)
   switch (fault?._tag) {
     case undefined:
     case "TokenExpired":
     case "TokensRevoked":
-      return processed
+      return process
     case "Latency":
-      return Effect.tap(processed, () => Effect.sleep(fault.duration))
+      return Effect.tap(process, () => Effect.sleep(fault.duration))
     case "Hang":
-      return Effect.andThen(processed, Effect.never)
+      return Effect.andThen(process, Effect.never)
     case "Refused":
       return Effect.fail(new ConnectionLost({ code: "ECONNREFUSED" }))
     case "Dropped":
-      return Effect.andThen(processed, Effect.fail(new ConnectionLost({ code: "ECONNRESET" })))
+      return Effect.andThen(process, Effect.fail(new ConnectionLost({ code: "ECONNRESET" })))
     case "Reset":
-      return Effect.map(processed, (answer) => ({ ...answer, cutAfter: fault.afterBytes }))
-    case "Answer": {
+      return Effect.map(process, (response) => ({ ...response, resetAfter: fault.afterBytes }))
+    case "Response": {
       const { body, contentType, retryAfter, status } = fault
-      return instead({
+      return replaceWith({
         status,
         contentType,
         body,
@@ -83,29 +85,31 @@ const underFault = (
       })
     }
     case "CutJson":
-      return Effect.map(processed, (answer) => ({ ...answer, body: answer.body.slice(0, answer.body.length / 2) }))
+      return Effect.map(process, (response) => ({
+        ...response,
+        body: response.body.slice(0, response.body.length / 2)
+      }))
     case "Oversized":
-      return Effect.map(processed, (answer) => Answer.pad(answer, fault.bytes))
+      return Effect.map(process, (response) => padTo(response, fault.bytes))
     case "Unauthenticated":
-      return instead(Answer.notAuthenticated(fault.status))
+      return replaceWith(notAuthenticated(fault.status))
   }
 }
 
-type Mutable<A> = { -readonly [K in keyof A]: A[K] }
-
-/** One sandbox as a function from a request to its response, and the journal of what came. */
-export const make = (world: World, faults: Faults) => {
+/** The request handler of one sandbox, and the journal of the requests that it received. */
+export const make = (state: SandboxState, faults: Faults) => {
   const journal: Array<Mutable<SandboxRequest>> = []
 
   const handle = (request: HttpServerRequest): Effect.Effect<HttpServerResponse, ConnectionLost> =>
     Effect.gen(function* () {
       const at = yield* Clock.currentTimeMillis
-      // The host is whatever the client calls the API: only the path counts.
+      // Only the path matters. Clients may call the sandbox by any host.
       const url = new URL(request.url.startsWith("/") ? `http://localhost${request.url}` : request.url)
       const { handle: process, route, ticketId } = dispatch(request.method, url)
-      const token = bearer(request.headers)
-      const entry = token === undefined ? undefined : world.accounts.withToken(token, at)
-      const clientId = entry?.account.clientId ?? world.accounts.known(basic(request.headers)?.clientId)
+      const token = bearerToken(request.headers)
+      const entry = state.accounts.withToken(token, at)
+      const clientId =
+        entry?.account.clientId ?? state.accounts.knownClientId(basicCredentials(request.headers)?.clientId)
       const fault = faults.take({ route, clientId })
       const received: Mutable<SandboxRequest> = {
         at,
@@ -113,7 +117,7 @@ export const make = (world: World, faults: Faults) => {
         method: request.method,
         path: url.pathname,
         ticketId,
-        headers: Headers.redact(request.headers, secret),
+        headers: Headers.redact(request.headers, redactedHeaders),
         clientId,
         status: undefined,
         fault
@@ -123,10 +127,10 @@ export const make = (world: World, faults: Faults) => {
       if (fault?._tag === "TokenExpired" && token !== undefined) entry?.tokens.delete(token)
       if (fault?._tag === "TokensRevoked") entry?.tokens.clear()
 
-      const stores = fault?.stored ?? true
-      const answer = yield* underFault(fault, process(world, { request, at, ticketId, stores }))
-      received.status = answer.status
-      return Answer.toResponse(answer, `sandbox-request-${number}`)
+      const storesTicket = fault?.stored ?? true
+      const response = yield* applyFault(fault, process(state, { request, at, ticketId, storesTicket }))
+      received.status = response.status
+      return toServerResponse(response, `sandbox-request-${number}`)
     })
 
   return { handle, received: (): ReadonlyArray<SandboxRequest> => journal.map((request) => ({ ...request })) }

@@ -10,8 +10,7 @@ import type { SandboxFile, SandboxTicket } from "../SandboxTicket.ts"
 
 export type Outcome = "Created" | "Failed"
 
-/** What a customer said. */
-export interface Content {
+export interface TicketContent {
   readonly customerId: CustomerId
   readonly summary: string
   readonly description: string
@@ -22,74 +21,77 @@ export interface Ticket {
   readonly ticketId: TicketId
   readonly clientId: string
   readonly issueKey: IssueKey
+  /** The millisecond at which it was accepted. */
   readonly at: number
-  /** Nothing is known of what is in a ticket that a test put there. */
-  readonly content: Content | undefined
-  /** What it becomes, from the millisecond `at` on. Nothing has to run meanwhile: the time of the question decides. */
+  /** `undefined` for a seeded ticket. */
+  readonly content: TicketContent | undefined
+  /** The outcome, effective from the millisecond `at`. Each read compares `at` with the clock, so no fiber has to run. */
   end: { readonly outcome: Outcome; readonly at: number } | undefined
 }
 
-const hasEnded = (ticket: Ticket, now: number) => ticket.end !== undefined && ticket.end.at <= now
+/** The outcome of a ticket at this time, or `undefined` while it is pending. */
+export const outcomeAt = ({ end }: Ticket, now: number): Outcome | undefined =>
+  end !== undefined && end.at <= now ? end.outcome : undefined
 
-const outcomeOf = (ticket: Ticket, now: number) => (hasEnded(ticket, now) ? ticket.end?.outcome : undefined)
+/** A ticket in the JSON of the API. */
+export const toWire = ({ issueKey, ticketId }: Ticket, outcome: Outcome | undefined) => ({
+  ticketId,
+  status: outcome === undefined ? "PENDING" : outcome === "Created" ? "CREATED" : "FAILED",
+  issueKey: outcome === "Created" ? issueKey : null
+})
 
-/** The body of a retrieve answer. */
-export const toWire = (ticket: Ticket, now: number) => {
-  const outcome = outcomeOf(ticket, now)
-  return {
-    ticketId: ticket.ticketId,
-    status: outcome === undefined ? "PENDING" : outcome === "Created" ? "CREATED" : "FAILED",
-    issueKey: outcome === "Created" ? ticket.issueKey : null
-  }
-}
-
-/** Waits for a ticket's end, and tells it unless the ticket has ended in another way meanwhile. */
-export const whenEnded = (ticket: Ticket, tell: (outcome: TicketOutcome) => Effect.Effect<void>): Effect.Effect<void> =>
+/** Waits for the end of a ticket and reports its outcome, unless `complete` has replaced that end meanwhile. */
+export const notifyAtEnd = (
+  ticket: Ticket,
+  notify: (outcome: TicketOutcome) => Effect.Effect<void>
+): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { end, issueKey, ticketId } = ticket
     if (end === undefined) return
     yield* Effect.sleep(Math.max(0, end.at - (yield* Clock.currentTimeMillis)))
     if (ticket.end !== end) return
-    yield* tell(end.outcome === "Created" ? { _tag: "Created", ticketId, issueKey } : { _tag: "Failed", ticketId })
+    yield* notify(end.outcome === "Created" ? { _tag: "Created", ticketId, issueKey } : { _tag: "Failed", ticketId })
   })
 
 /** The tickets of one sandbox. */
 export class Tickets {
   readonly #tickets = new Map<TicketId, Ticket>()
-  #made = 0
+  #count = 0
 
-  /** How tickets end that come by a request. */
-  ending: OutcomeOptions = {}
+  /** The outcome of tickets that requests create. */
+  createOptions: OutcomeOptions = {}
 
-  /** Is told of each ticket when it is known how and when it ends. */
-  onEnding: (ticket: Ticket) => void = () => {}
+  /** Called with each ticket when its end is set. */
+  onEndSet: (ticket: Ticket) => void = () => {}
 
-  /** A ticket that is not kept yet. */
+  /** Makes a ticket without storing it. */
   make(
-    like: OutcomeOptions & {
+    options: OutcomeOptions & {
       readonly clientId: string
-      readonly ticketId?: TicketId
-      readonly issueKey?: IssueKey
-      readonly content?: Content
+      readonly ticketId?: TicketId | undefined
+      readonly issueKey?: IssueKey | undefined
+      readonly content?: TicketContent | undefined
     },
     now: number
   ): Ticket {
-    const number = ++this.#made
-    const outcome = like.outcome ?? "Created"
+    const number = ++this.#count
+    const outcome = options.outcome ?? "Created"
     return {
-      ticketId: like.ticketId ?? TicketId.make(`00000000-0000-4000-8000-${`${number}`.padStart(12, "0")}`),
-      clientId: like.clientId,
-      issueKey: like.issueKey ?? IssueKey.make(`SUP-${1000 + number}`),
+      ticketId: options.ticketId ?? TicketId.make(`00000000-0000-4000-8000-${`${number}`.padStart(12, "0")}`),
+      clientId: options.clientId,
+      issueKey: options.issueKey ?? IssueKey.make(`SUP-${1000 + number}`),
       at: now,
-      content: like.content,
-      end: outcome === "Pending" ? undefined : { outcome, at: now + Duration.toMillis(like.after ?? "3 seconds") }
+      content: options.content,
+      end: outcome === "Pending" ? undefined : { outcome, at: now + Duration.toMillis(options.after ?? "3 seconds") }
     }
   }
 
   add(ticket: Ticket): void {
-    if (this.#tickets.has(ticket.ticketId)) throw new Error(`Sandbox: there is a ticket ${ticket.ticketId} already`)
+    if (this.#tickets.has(ticket.ticketId)) {
+      throw new Error(`Sandbox: there is a ticket ${ticket.ticketId} already. Pass another ticketId.`)
+    }
     this.#tickets.set(ticket.ticketId, ticket)
-    this.onEnding(ticket)
+    this.onEndSet(ticket)
   }
 
   find(ticketId: TicketId, clientId: string): Ticket | undefined {
@@ -97,31 +99,34 @@ export class Tickets {
     return ticket?.clientId === clientId ? ticket : undefined
   }
 
-  /** Those of an account that are going to end. */
+  /** The tickets of an account that end after this time. */
   endingAfter(clientId: string, now: number): ReadonlyArray<Ticket> {
     return [...this.#tickets.values()].filter(
       (ticket) => ticket.clientId === clientId && ticket.end !== undefined && ticket.end.at > now
     )
   }
 
-  /** Those that came by a request. */
+  /** The stored tickets that requests created, without seeded tickets. */
   created(now: number): ReadonlyArray<SandboxTicket> {
     return [...this.#tickets.values()].flatMap((ticket) => {
       const { at, clientId, content, ticketId } = ticket
       return content === undefined
         ? []
-        : [{ ticketId, clientId, at, ...content, state: outcomeOf(ticket, now) ?? "Pending" }]
+        : [{ ticketId, clientId, at, ...content, state: outcomeAt(ticket, now) ?? "Pending" }]
     })
   }
 
   complete(ticketId: TicketId, outcome: Outcome, now: number): void {
     const ticket = this.#tickets.get(ticketId)
-    if (ticket === undefined) throw new Error(`Sandbox: there is no ticket ${ticketId}; make it with seed`)
-    if (hasEnded(ticket, now) && ticket.end?.outcome !== outcome) {
-      throw new Error(`Sandbox: ticket ${ticketId} has ended as ${ticket.end?.outcome}, and an outcome does not change`)
+    if (ticket === undefined) throw new Error(`Sandbox: there is no ticket ${ticketId}. Add the ticket with seed.`)
+    const current = outcomeAt(ticket, now)
+    if (current === outcome) return
+    if (current !== undefined) {
+      throw new Error(
+        `Sandbox: ticket ${ticketId} has ended as ${current} and cannot become ${outcome}: outcomes are final.`
+      )
     }
-    if (hasEnded(ticket, now)) return
     ticket.end = { outcome, at: now }
-    this.onEnding(ticket)
+    this.onEndSet(ticket)
   }
 }

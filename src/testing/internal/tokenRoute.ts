@@ -1,13 +1,11 @@
 import * as Effect from "effect/Effect"
-import * as Answer from "./sandboxResponse.ts"
-import { basic } from "./authorization.ts"
+import { basicCredentials } from "./authorization.ts"
 import type { Endpoint } from "./endpoint.ts"
+import { jsonResponse } from "./sandboxResponse.ts"
 
-// The shape of the token endpoint's errors is not known; RFC 6749, section 5.2, is the likely one.
-const refuse = (status: 400 | 401, error: string, error_description?: string) =>
-  Effect.succeed(
-    Answer.json(status, { error, error_description }, status === 401 ? { "www-authenticate": 'Basic realm="api"' } : {})
-  )
+// The API does not document the errors of its token endpoint. These follow RFC 6749, section 5.2.
+const errorResponse = (status: 400 | 401, error: string, error_description?: string) =>
+  jsonResponse(status, { error, error_description }, status === 401 ? { "www-authenticate": 'Basic realm="api"' } : {})
 
 const isForm = (contentType: string | undefined) =>
   /^application\/x-www-form-urlencoded\s*(;|$)/iu.test(contentType ?? "")
@@ -17,29 +15,29 @@ export const tokenRoute: Endpoint = {
   route: "token",
   method: "POST",
   match: (path) => (path === "/oauth2/token/" ? {} : undefined),
-  handle: ({ accounts, tokenResponseCase, tokenLifetimeMillis }, { at, request }) =>
+  handle: ({ accounts, tokenLifetimeMillis, tokenResponseCase }, { at, request }) =>
     Effect.gen(function* () {
       if (!isForm(request.headers["content-type"])) {
-        return yield* refuse(400, "invalid_request", "The body must be application/x-www-form-urlencoded.")
+        return errorResponse(400, "invalid_request", "The body must be application/x-www-form-urlencoded.")
       }
       const form = new URLSearchParams(yield* request.text)
       if (form.getAll("grant_type").join() !== "client_credentials") {
-        return yield* refuse(400, "unsupported_grant_type")
+        return errorResponse(400, "unsupported_grant_type")
       }
-      const credentials = basic(request.headers)
+      const credentials = basicCredentials(request.headers)
       const entry = credentials && accounts.withCredentials(credentials.clientId, credentials.clientSecret)
-      if (entry === undefined) return yield* refuse(401, "invalid_client")
+      if (entry === undefined) return errorResponse(401, "invalid_client")
 
-      // Not from `Random`: a test that seeds it for its own jitter must not see it drawn on from here.
+      // Not from `Random`: a draw here would shift the sequence of a test that seeds `Random`.
       const token = crypto.randomUUID().replaceAll("-", "").slice(0, 30)
       entry.tokens.set(token, at + tokenLifetimeMillis)
       const seconds = Math.floor(tokenLifetimeMillis / 1000)
-      return Answer.json(
+      return jsonResponse(
         200,
         tokenResponseCase === "camelCase"
           ? { accessToken: token, expiresIn: seconds, tokenType: "Bearer", scope: "read write" }
           : { access_token: token, expires_in: seconds, token_type: "Bearer", scope: "read write" },
         { "cache-control": "no-store" }
       )
-    }).pipe(Effect.catch(() => refuse(400, "invalid_request", "The body could not be read.")))
+    }).pipe(Effect.catch(() => Effect.succeed(errorResponse(400, "invalid_request", "The body could not be read."))))
 }

@@ -11,8 +11,8 @@ type Handle = (
   request: HttpServerRequest.HttpServerRequest
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, ConnectionLost>
 
-// A form has no bytes and no boundary until a transport encodes it: here too, as the platform's `fetch` does.
-const encoded = (request: HttpClientRequest.HttpClientRequest) => {
+// A form has neither bytes nor a boundary until the transport encodes it. `Response` encodes it as `fetch` does.
+const encodeForm = (request: HttpClientRequest.HttpClientRequest) => {
   if (request.body._tag !== "FormData") return Effect.succeed(request)
   const form = new Response(request.body.formData)
   return Effect.map(
@@ -22,28 +22,28 @@ const encoded = (request: HttpClientRequest.HttpClientRequest) => {
   )
 }
 
-/** In process: the request is answered in the fiber that sends it. */
+/** A client that runs the handler in the fiber that sends the request. */
 export const httpClient = (handle: Handle): HttpClient.HttpClient =>
   HttpClient.make((request) =>
-    Effect.flatMap(encoded(request), (sent) => handle(HttpServerRequest.fromClientRequest(sent))).pipe(
+    Effect.flatMap(encodeForm(request), (sent) => handle(HttpServerRequest.fromClientRequest(sent))).pipe(
       Effect.map((response) => HttpServerResponse.toClientResponse(response, { request })),
       Effect.mapError((cause) => new HttpClientError({ reason: new TransportError({ request, cause }) }))
     )
   )
 
-// A body that breaks before its first byte: the server has not sent the headers yet, and closes the connection.
-const dropped = (cause: ConnectionLost) => HttpServerResponse.stream(Stream.fail(cause))
+// A body that fails before its first byte makes the server close the connection without sending headers.
+const closeConnection = (cause: ConnectionLost) => HttpServerResponse.stream(Stream.fail(cause))
 
-/** For an `HttpServer`. A client that goes away interrupts the handler. */
+/** The handler of an `HttpServer`. A client that disconnects interrupts it. */
 export const serverEffect = (handle: Handle) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
     handle(request).pipe(
-      Effect.catch((cause) => Effect.succeed(dropped(cause))),
+      Effect.catch((cause) => Effect.succeed(closeConnection(cause))),
       Effect.interruptible
     )
   )
 
-/** For what serves web `Request`s. A connection that is lost rejects as `fetch` rejects. */
+/** The handler of web `Request`s. A lost connection rejects with the same error as `fetch`. */
 export const webHandler = (handle: Handle) =>
   Effect.map(
     Effect.context(),

@@ -1,28 +1,35 @@
 import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import type { Mutable } from "effect/Types"
 import { IssueKey } from "../../domain/IssueKey.ts"
 import type { SandboxDelivery, SandboxWebhookOptions, WebhookTarget } from "../SandboxWebhooks.ts"
 import { type SignedWebhook, signWebhook, type WebhookContent } from "../SignWebhook.ts"
 
-interface Subscription extends SandboxWebhookOptions {
+interface Subscription {
   readonly target: WebhookTarget
   readonly clientId: string
   readonly secret: Redacted.Redacted
-  held: Array<Event>
+  readonly delay: Duration.Input
+  readonly times: number
+  readonly reorderWindow: number
+  readonly forge: boolean
+  readonly retries: number
+  /** The events that wait until the reorder window is full. */
+  buffer: Array<WebhookEvent>
 }
 
-interface Event {
+interface WebhookEvent {
   readonly content: WebhookContent
-  /** The millisecond at which it happened. */
+  /** The millisecond at which it occurred. */
   readonly at: number
 }
 
-type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+const wrongSecret = Redacted.make("not the secret of any subscription")
 
-const stranger = Redacted.make("a secret that is of somebody else")
-
-const opposite = (content: WebhookContent): WebhookContent => {
+/** The opposite outcome of the same ticket. Any other content is unchanged. */
+const contradicting = (content: WebhookContent): WebhookContent => {
   if (!("_tag" in content)) return content
   const { ticketId } = content
   return content._tag === "Created"
@@ -30,30 +37,36 @@ const opposite = (content: WebhookContent): WebhookContent => {
     : { _tag: "Created", ticketId, issueKey: IssueKey.make("SUP-FORGED") }
 }
 
-/** The webhooks of one sandbox: who gets them, and what was sent. */
+/** The webhook subscriptions of one sandbox, and the journal of its deliveries. */
 export class Webhooks {
+  /** The secret of subscriptions without a `secret` option. */
+  readonly secret = Redacted.make("the webhook secret of the sandbox")
   readonly #subscriptions: Array<Subscription> = []
   readonly #journal: Array<Mutable<SandboxDelivery>> = []
   readonly #fork: (effect: Effect.Effect<unknown>) => void
 
-  /** @param fork runs an effect beside the others, for as long as the sandbox is there */
+  /** @param fork runs an effect in the scope of the sandbox, without waiting for it */
   constructor(fork: (effect: Effect.Effect<unknown>) => void) {
     this.#fork = fork
   }
 
-  subscribe(subscription: Omit<Subscription, "held">): void {
-    this.#subscriptions.push({ ...subscription, held: [] })
+  subscribe(
+    clientId: string,
+    target: WebhookTarget,
+    { delay = 0, forge = false, reorderWindow = 1, retries = 5, secret = this.secret, times = 1 }: SandboxWebhookOptions
+  ): void {
+    this.#subscriptions.push({ target, clientId, secret, delay, times, reorderWindow, forge, retries, buffer: [] })
   }
 
   isSubscribed(clientId: string): boolean {
     return this.#subscriptions.some((subscription) => subscription.clientId === clientId)
   }
 
-  get sent(): ReadonlyArray<SandboxDelivery> {
+  get deliveries(): ReadonlyArray<SandboxDelivery> {
     return this.#journal.map((delivery) => ({ ...delivery }))
   }
 
-  /** Something happened in an account, just now: each of its subscriptions is told in its own way. */
+  /** Sends an event that occurs now to every subscription of an account. */
   emit(clientId: string, content: WebhookContent): Effect.Effect<void> {
     return Effect.map(Clock.currentTimeMillis, (at) => {
       for (const subscription of this.#subscriptions) {
@@ -62,38 +75,37 @@ export class Webhooks {
     })
   }
 
-  #deliver(subscription: Subscription, event: Event): Effect.Effect<void> {
+  #deliver(subscription: Subscription, event: WebhookEvent): Effect.Effect<void> {
     return Effect.delay(
       Effect.suspend(() => {
-        subscription.held.push(event)
-        if (subscription.held.length < (subscription.reorderWindow ?? 1)) return Effect.void
-        const batch = subscription.held.toReversed()
-        subscription.held = []
+        subscription.buffer.push(event)
+        if (subscription.buffer.length < subscription.reorderWindow) return Effect.void
+        const batch = subscription.buffer.toReversed()
+        subscription.buffer = []
         return Effect.forEach(batch, (event) => this.#sendAll(subscription, event), { discard: true })
       }),
-      subscription.delay ?? 0
+      subscription.delay
     )
   }
 
-  #sendAll(subscription: Subscription, { at, content }: Event): Effect.Effect<void> {
-    const { forge = false, secret, times = 1 } = subscription
+  #sendAll(subscription: Subscription, { at, content }: WebhookEvent): Effect.Effect<void> {
     const send = (content: WebhookContent, secret: Redacted.Redacted, forged: boolean) =>
       this.#send(subscription, { content, forged }, signWebhook(content, { secret, issuedAt: at }), 1)
     return Effect.andThen(
-      forge ? send(opposite(content), stranger, true) : Effect.void,
-      Effect.replicateEffect(send(content, secret, false), times, { discard: true })
+      subscription.forge ? send(contradicting(content), wrongSecret, true) : Effect.void,
+      Effect.replicateEffect(send(content, subscription.secret, false), subscription.times, { discard: true })
     )
   }
 
   #send(
     subscription: Subscription,
-    what: Pick<SandboxDelivery, "content" | "forged">,
+    webhook: Pick<SandboxDelivery, "content" | "forged">,
     sign: Effect.Effect<SignedWebhook>,
     attempt: number
   ): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const delivery: Mutable<SandboxDelivery> = {
-        ...what,
+        ...webhook,
         at: yield* Clock.currentTimeMillis,
         attempt,
         status: undefined
@@ -106,10 +118,10 @@ export class Webhooks {
       )
       delivery.status = status
       if (status !== undefined && status < 500) return
-      if (attempt > (subscription.retries ?? 5)) return
-      // The same bytes once more: what is sent again was issued when it was issued.
-      const again = this.#send(subscription, what, Effect.succeed(signed), attempt + 1)
-      this.#fork(Effect.delay(again, 1000 * 2 ** (attempt - 1)))
+      if (attempt > subscription.retries) return
+      // Redelivers the same bytes, so the signed time stays that of the event.
+      const retry = this.#send(subscription, webhook, Effect.succeed(signed), attempt + 1)
+      this.#fork(Effect.delay(retry, 1000 * 2 ** (attempt - 1)))
     })
   }
 }
