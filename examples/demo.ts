@@ -1,8 +1,9 @@
 /**
- * The main job, once on each way that it can go: `npm run demo`.
+ * Creates and follows tickets, and shows each outcome and each error: `npm run demo`.
  *
- * It runs on an embedded sandbox behind a real socket. With `RIPIO_CLIENT_ID` and its friends set, the same program runs
- * on the real API: `npm run demo -- <ticketId>` follows a ticket of yours, `npm run demo -- raise <customerId>` raises one.
+ * The demo runs on an embedded sandbox behind a real socket. With `RIPIO_CLIENT_ID`, `RIPIO_CLIENT_SECRET` and
+ * `RIPIO_ENVIRONMENT` set, it runs on the real API: `npm run demo -- <ticketId>` follows a ticket, and
+ * `npm run demo -- raise <customerId>` creates one.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -31,46 +32,46 @@ import {
 import { Fault, Sandbox, type SandboxAccount } from "effect-ripio-tickets/testing"
 import { createServer } from "node:http"
 
-/** The main job: raises a ticket with a file attached, and waits for its outcome. */
+/** Creates a ticket with a file, and waits for its outcome. */
 const raise = Effect.fnUntraced(function* (customerId: CustomerId) {
   const tickets = yield* SupportTickets
-  return said(yield* showing("raising a ticket", tickets.raise(complaintOf(customerId), { schedule })))
+  return describe(yield* withTimer("creating a ticket", tickets.raise(newTicket(customerId), { schedule })))
 })
 
-/** The same for a ticket that is already there. */
+/** Waits for the outcome of a ticket that exists. */
 const follow = Effect.fnUntraced(function* (ticketId: TicketId) {
   const tickets = yield* SupportTickets
-  return said(yield* showing(`ticket ${ticketId}`, tickets.awaitOutcome(ticketId, { schedule })))
+  return describe(yield* withTimer(`ticket ${ticketId}`, tickets.awaitOutcome(ticketId, { schedule })))
 })
 
-const complaintOf = (customerId: CustomerId): NewTicket => ({
+const newTicket = (customerId: CustomerId): NewTicket => ({
   customerId,
   summary: "A deposit has not arrived",
   description: "Sent on Monday.\nNot credited yet.",
   files: [new File(["100.00 ARS, Monday"], "receipt.txt", { type: "text/plain" })]
 })
 
-const said = (outcome: TicketOutcome) =>
-  outcome._tag === "Created" ? `registered as ${outcome.issueKey}` : "could not be registered: raise a new one"
+const describe = (outcome: TicketOutcome) =>
+  outcome._tag === "Created" ? `registered as ${outcome.issueKey}` : "could not be registered: create a new ticket"
 
-// A demo is in more of a hurry than the default, which begins with a second.
+// Shorter intervals than the default, to keep the demo short.
 const schedule = makePollingSchedule({ first: "300 millis", max: "1 second" })
 
-/** Runs an effect under a line that counts the time, where there is a terminal to rewrite it on. */
-const showing = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>) =>
+/** Shows a line with the elapsed time while an effect runs. Without a terminal, it prints the line once. */
+const withTimer = <A, E, R>(title: string, effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
-    if (!process.stdout.isTTY) return yield* Effect.andThen(Console.log(`  … ${what}`), effect)
+    if (!process.stdout.isTTY) return yield* Effect.andThen(Console.log(`  … ${title}`), effect)
     const start = yield* Clock.currentTimeMillis
     const tick = Effect.map(Clock.currentTimeMillis, (now) => {
       const frame = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"[Math.floor((now - start) / 100) % 10]
-      process.stdout.write(`\r  ${frame} ${what}: ${((now - start) / 1000).toFixed(1)} s `)
+      process.stdout.write(`\r  ${frame} ${title}: ${((now - start) / 1000).toFixed(1)} s `)
     })
     yield* Effect.forkScoped(Effect.repeat(tick, Schedule.spaced("100 millis")))
     yield* Effect.addFinalizer(() => Effect.sync(() => process.stdout.write("\r\x1b[K")))
     return yield* effect
   }).pipe(Effect.scoped)
 
-/** Prints how an effect ended: a value after a check mark, an error with its tag and its message. */
+/** Prints the result of an effect: the value, or the error's tag and message. */
 const report = <E extends { readonly _tag: string; readonly message: string }, R>(
   title: string,
   effect: Effect.Effect<string, E, R>
@@ -82,7 +83,7 @@ const report = <E extends { readonly _tag: string; readonly message: string }, R
     })
   )
 
-/** A client of the sandbox on its port, as any program on the network would be. */
+/** A client of the sandbox on its port. */
 const clientOf = ({ clientId, clientSecret }: SandboxAccount) =>
   Layer.unwrap(
     HttpServer.addressFormattedWith((baseUrl) =>
@@ -101,29 +102,29 @@ const onSandbox = Effect.gen(function* () {
     yield* report("a ticket that is registered", raise(sandbox.customer))
 
     yield* sandbox.onCreate({ outcome: "Failed", after: "1 second" })
-    yield* report("a ticket that fails", raise(sandbox.customer))
+    yield* report("a ticket that cannot be registered", raise(sandbox.customer))
 
-    const healing = yield* sandbox.seed({ outcome: "Created", after: "1 second" })
+    const duringOutage = yield* sandbox.seed({ outcome: "Created", after: "1 second" })
     yield* sandbox.inject(Fault.gatewayHtml(502), { on: "retrieve", times: 4 })
-    yield* report("an outage in the middle of the polling, which heals", follow(healing))
+    yield* report("an outage during the wait", follow(duringOutage))
 
-    const stranger = yield* sandbox.addCustomer({ email: false })
-    yield* report("a customer without an email address", raise(stranger))
+    const withoutEmail = yield* sandbox.addCustomer({ email: false })
+    yield* report("a customer without an email address", raise(withoutEmail))
 
     yield* sandbox.onCreate({ outcome: "Created", after: "1 second" })
     yield* sandbox.inject(Fault.dropped, { on: "create" })
     const customer = yield* sandbox.addCustomer()
-    yield* report("a ticket whose answer is lost", raise(customer))
-    // What a person does then: ask Ripio's team whether there is a ticket of this customer, and go on with its id.
+    yield* report("a ticket whose response is lost", raise(customer))
+    // Ask Ripio's support team whether the ticket exists, and continue with its id.
     const found = (yield* sandbox.tickets).filter((ticket) => ticket.customerId === customer)
     for (const { ticketId } of found)
-      yield* report(`  the team finds it: ${found.length} of this customer`, follow(ticketId))
+      yield* report(`  the support team finds ${found.length} ticket of this customer`, follow(ticketId))
 
     const slow = yield* sandbox.seed({ outcome: "Pending" })
-    const impatient = Effect.flatMap(SupportTickets, ({ awaitOutcome }) =>
+    const shortWait = Effect.flatMap(SupportTickets, ({ awaitOutcome }) =>
       awaitOutcome(slow, { deadline: Duration.seconds(1), schedule })
     )
-    yield* report("a ticket that takes longer than we wait", Effect.as(impatient, ""))
+    yield* report("a ticket without an outcome at the deadline", Effect.as(shortWait, ""))
 
     yield* report(
       "a ticket that the account does not have",
@@ -131,7 +132,7 @@ const onSandbox = Effect.gen(function* () {
     )
   }).pipe(Effect.provide(client))
 
-  // The webhook arrives by a call here; over the network, an HTTP server hands its requests to the same handler.
+  // The sandbox calls the handler directly. In production, an HTTP server passes its requests to the same handler.
   yield* Effect.gen(function* () {
     const webhooks = TicketWebhooksLive.layer({ secrets: [sandbox.webhookSecret] })
     yield* sandbox.subscribe(
@@ -140,24 +141,24 @@ const onSandbox = Effect.gen(function* () {
         webhooks
       )
     )
-    const told = yield* sandbox.seed({ outcome: "Created", after: "1500 millis" })
+    const ticketId = yield* sandbox.seed({ outcome: "Created", after: "1500 millis" })
     const { awaitOutcome } = yield* SupportTickets
-    const outcome = awaitOutcome(told, { schedule: Schedule.spaced("1 minute") })
+    const outcome = awaitOutcome(ticketId, { schedule: Schedule.spaced("1 minute") })
     const timed = Effect.map(
-      Effect.timed(showing(`ticket ${told}`, outcome)),
-      ([time, outcome]) => `${said(outcome)}, after ${Duration.toSeconds(time).toFixed(1)} s`
+      Effect.timed(withTimer(`ticket ${ticketId}`, outcome)),
+      ([time, outcome]) => `${describe(outcome)}, after ${Duration.toSeconds(time).toFixed(1)} s`
     )
-    yield* report("a webhook that beats the poll, which would have come a minute later", timed)
+    yield* report("a webhook that arrives before the next poll, which is a minute away", timed)
   }).pipe(Effect.provide(client.pipe(Layer.provideMerge(TicketOutcomesLive.layer()))))
 
-  const newcomer = yield* sandbox.addAccount({ enabled: false })
+  const disabled = yield* sandbox.addAccount({ enabled: false })
   yield* report(
     "an account without the feature",
-    Effect.provide(follow(yield* sandbox.seed({ account: newcomer })), clientOf(newcomer))
+    Effect.provide(follow(yield* sandbox.seed({ account: disabled })), clientOf(disabled))
   )
 
-  const impostor = { ...account, clientSecret: Redacted.make("not the secret") }
-  yield* report("bad credentials", Effect.provide(follow(yield* sandbox.seed()), clientOf(impostor)))
+  const wrongSecret = { ...account, clientSecret: Redacted.make("not the secret") }
+  yield* report("wrong credentials", Effect.provide(follow(yield* sandbox.seed()), clientOf(wrongSecret)))
 }).pipe(
   Effect.provide(
     Sandbox.layerServer.pipe(
@@ -168,12 +169,12 @@ const onSandbox = Effect.gen(function* () {
 )
 
 const usage = { _tag: "Usage", message: "npm run demo -- <ticketId>, or npm run demo -- raise <customerId>" }
-const [verb, operand] = process.argv.slice(2)
+const [command, operand] = process.argv.slice(2)
 
 const onRipio =
-  verb === "raise"
+  command === "raise"
     ? Effect.flatMap(Schema.decodeUnknownEffect(CustomerId)(operand).pipe(Effect.mapError(() => usage)), raise)
-    : Effect.flatMap(Schema.decodeUnknownEffect(TicketId)(verb).pipe(Effect.mapError(() => usage)), follow)
+    : Effect.flatMap(Schema.decodeUnknownEffect(TicketId)(command).pipe(Effect.mapError(() => usage)), follow)
 
 const client = Ripio.layerConfig.pipe(Layer.provide(FetchTransport.layer))
 

@@ -1,8 +1,8 @@
 /**
- * Webhooks in Hono, or in anything else that serves `Request`s: `node examples/webhooks-hono.ts`.
+ * Webhooks in Hono, or in any other server of web `Request`s: `node examples/webhooks-hono.ts`.
  *
- * An embedded sandbox plays Ripio and sends its webhooks to the port. With RIPIO_WEBHOOK_SECRETS set, the server waits for
- * those of the real one.
+ * An embedded sandbox sends webhooks to the server, as Ripio would. With RIPIO_WEBHOOK_SECRETS set, the sandbox sends
+ * nothing and the server waits for the webhooks of Ripio.
  */
 import { serve } from "@hono/node-server"
 import * as Config from "effect/Config"
@@ -10,6 +10,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Schedule from "effect/Schedule"
 import { TicketInbox, TicketInboxLive, TicketWebhookHandler, TicketWebhooksLive } from "effect-ripio-tickets"
 import { Sandbox } from "effect-ripio-tickets/testing"
 import { Hono } from "hono"
@@ -20,9 +21,15 @@ const webhooks = isReal
   ? TicketWebhooksLive.layerConfig
   : Layer.unwrap(Sandbox.useSync(({ webhookSecret }) => TicketWebhooksLive.layer({ secrets: [webhookSecret] })))
 
-const worker = TicketInboxLive.handler((event) => Console.log(`handled ${event.dedupeKey}`))
+let handled = 0
+const worker = TicketInboxLive.handler(
+  Effect.fnUntraced(function* (event) {
+    yield* Console.log(`handled ${event.dedupeKey}`)
+    handled++
+  })
+)
 
-// It lives as long as the server. A secret that cannot work stops it here, and not at the first webhook.
+// The runtime keeps the inbox and its worker running until `stop`. An invalid secret fails here, before any webhook.
 const runtime = ManagedRuntime.make(
   Layer.merge(webhooks, worker.pipe(Layer.provideMerge(TicketInboxLive.layer()))).pipe(
     Layer.provideMerge(Sandbox.layer())
@@ -32,13 +39,13 @@ const receive = await runtime.runPromise(TicketWebhookHandler.make(TicketInbox.o
 
 const app = new Hono()
 app.get("/health", (context) => context.body(null, 204))
-// The raw request: no parser may have its body before.
+// Pass the raw request: a body parser must not read it first.
 app.post("/webhooks/ripio", (context) => receive(context.req.raw))
 
 const port = await runtime.runPromise(Config.Port("PORT").pipe(Config.withDefault(0)))
 const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port }, (address) => {
   console.log(`Ripio sends to http://127.0.0.1:${address.port}/webhooks/ripio`)
-  if (!isReal) void runtime.runPromise(play(`http://127.0.0.1:${address.port}/webhooks/ripio`)).finally(stop)
+  if (!isReal) void runtime.runPromise(sendWebhooks(`http://127.0.0.1:${address.port}/webhooks/ripio`)).finally(stop)
 })
 
 const stop = () => {
@@ -46,14 +53,16 @@ const stop = () => {
   void runtime.dispose()
 }
 
-/** What Ripio would do: one ticket is registered, one fails, and each webhook is sent twice. */
-const play = Effect.fnUntraced(function* (url: string) {
+/** Ends one ticket as `Created` and one as `Failed`, and sends each webhook twice. */
+const sendWebhooks = Effect.fnUntraced(function* (url: string) {
   const sandbox = yield* Sandbox
   yield* sandbox.subscribe(url, { times: 2 })
   yield* sandbox.seed({ outcome: "Created", after: "100 millis" })
   yield* sandbox.seed({ outcome: "Failed", after: "200 millis" })
-  yield* Effect.sleep("600 millis")
-  const deliveries = yield* sandbox.deliveries
+  const deliveries = yield* Effect.repeat(sandbox.deliveries, {
+    schedule: Schedule.spaced("20 millis"),
+    until: (sent) => sent.length >= 4 && sent.every(({ status }) => status !== undefined) && handled === 2
+  })
   yield* Console.log(
     `${deliveries.length} webhooks were sent, and answered ${deliveries.map((d) => d.status).join(", ")}`
   )

@@ -1,42 +1,43 @@
 /**
- * Webhooks in Express, or in a bare server of Node.js, by an adapter: `node examples/webhooks-node.ts`.
+ * Webhooks in `node:http` or Express, through an adapter: `node examples/webhooks-node.ts`.
  *
- * In Express: `app.post("/webhooks/ripio", toNode(receive))`, before `app.use(express.json())`. A parser that has the body
- * first leaves nothing to verify.
+ * In Express: `app.post("/webhooks/ripio", toNode(receive))`, before `app.use(express.json())`. If a parser reads the body
+ * first, the signature cannot be verified.
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { TicketWebhookHandler, TicketWebhooksLive } from "effect-ripio-tickets"
 import { Sandbox } from "effect-ripio-tickets/testing"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Readable } from "node:stream"
 
-/** From a handler of web requests to one of Node.js. */
+/** Converts a handler of web requests into a listener of `node:http`. */
 const toNode =
   (handler: (request: Request) => Promise<Response>) =>
-  (message: IncomingMessage, reply: ServerResponse): void => {
+  (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const headers = new Headers()
-    for (const [name, values = []] of Object.entries(message.headersDistinct)) {
+    for (const [name, values = []] of Object.entries(incoming.headersDistinct)) {
       for (const value of values) headers.append(name, value)
     }
-    const hasBody = message.method !== "GET" && message.method !== "HEAD"
-    const request = new Request(`http://localhost${message.url ?? "/"}`, {
-      method: message.method ?? "GET",
+    const hasBody = incoming.method !== "GET" && incoming.method !== "HEAD"
+    const request = new Request(`http://localhost${incoming.url ?? "/"}`, {
+      method: incoming.method ?? "GET",
       headers,
-      body: hasBody ? (Readable.toWeb(message) as ReadableStream<Uint8Array>) : null,
+      body: hasBody ? (Readable.toWeb(incoming) as ReadableStream<Uint8Array>) : null,
       duplex: "half"
     } as RequestInit)
     handler(request).then(
-      (response) => reply.writeHead(response.status, Object.fromEntries(response.headers)).end(),
-      () => reply.writeHead(500).end()
+      (response) => outgoing.writeHead(response.status, Object.fromEntries(response.headers)).end(),
+      () => outgoing.writeHead(500).end()
     )
   }
 
 const program = Effect.gen(function* () {
   const sandbox = yield* Sandbox
   const receive = yield* TicketWebhookHandler.make((event) => Console.log(`took ${event.dedupeKey}`)).pipe(
-    // In your program: TicketWebhooksLive.layerConfig, which reads RIPIO_WEBHOOK_SECRETS.
+    // Your program uses TicketWebhooksLive.layerConfig, which reads RIPIO_WEBHOOK_SECRETS.
     Effect.provide(TicketWebhooksLive.layer({ secrets: [sandbox.webhookSecret] }))
   )
   const server = createServer(toNode(receive)).listen(0, "127.0.0.1")
@@ -44,8 +45,11 @@ const program = Effect.gen(function* () {
   const { port } = server.address() as AddressInfo
   yield* sandbox.subscribe(`http://127.0.0.1:${port}/webhooks/ripio`, { forge: true })
   yield* sandbox.seed({ outcome: "Created", after: "100 millis" })
-  yield* Effect.sleep("500 millis")
-  for (const { forged, status } of yield* sandbox.deliveries) {
+  const deliveries = yield* Effect.repeat(sandbox.deliveries, {
+    schedule: Schedule.spaced("20 millis"),
+    until: (sent) => sent.length >= 2 && sent.every(({ status }) => status !== undefined)
+  })
+  for (const { forged, status } of deliveries) {
     yield* Console.log(`${forged ? "a forged" : "a true"} webhook was answered ${status}`)
   }
   server.close()
