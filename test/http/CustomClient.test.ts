@@ -97,8 +97,8 @@ describe("a custom fetch", () => {
   )
 })
 
-describe("a client with middleware", () => {
-  it.live("may read each body, for example to log it", () =>
+describe("a client that reads each body, for example to log it", () => {
+  it.live("leaves the body for RipioHttp", () =>
     Effect.gen(function* () {
       const baseUrl = yield* serve((_, response) => response.end('{"ok":true}'))
       const logged: Array<string> = []
@@ -119,10 +119,12 @@ describe("a client with middleware", () => {
       )
     })
   )
+})
 
+describe("a client with filterStatusOk", () => {
   const statusOk = Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, HttpClient.filterStatusOk))
 
-  it.effect("may use filterStatusOk without effect on typed errors, retries and token renewal", () =>
+  it.effect("has the same typed errors, retries and token renewals", () =>
     Effect.gen(function* () {
       const sandbox = yield* Sandbox
       const options = { environment: "sandbox", ...sandbox.account, retry: Schedule.recurs(2) } as const
@@ -142,7 +144,7 @@ describe("a client with middleware", () => {
   )
 
   for (const [name, client] of sockets) {
-    it.live(`may use filterStatusOk on a socket and still reports the error of the API, with ${name}`, () =>
+    it.live(`has the same ApiError on a socket, with ${name}`, () =>
       Effect.gen(function* () {
         const baseUrl = yield* serve((_, response) => {
           response.writeHead(404, { "content-type": "application/json" }).end(JSON.stringify(apiErrors.notFound))

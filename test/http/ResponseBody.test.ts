@@ -136,7 +136,7 @@ describe("the limit of 64 KiB on response bodies", () => {
         Effect.gen(function* () {
           const baseUrl = yield* serve((_, response) => {
             response.writeHead(200, headers)
-            // Two writes make the body chunked if there is no content-length.
+            // Without a content-length, two writes make a chunked body.
             response.write(body.subarray(0, 10))
             response.end(body.subarray(10))
           })

@@ -47,8 +47,9 @@ describe("mayHaveBeenSent", () => {
       mayHaveBeenSent: false,
       code: "ECONNREFUSED"
     },
+    // The fifth cause is not inspected.
     {
-      name: "a refused connection five causes deep, which is not inspected",
+      name: "a refused connection five causes deep",
       cause: nested(5, { code: "ECONNREFUSED" }),
       mayHaveBeenSent: true
     },
@@ -70,21 +71,20 @@ describe("mayHaveBeenSent", () => {
     { name: "a string as the cause", cause: "ECONNREFUSED", mayHaveBeenSent: true }
   ]
 
-  it.effect.each(cases)(
-    "is $mayHaveBeenSent for $name, and a write is retried only if it is false",
-    ({ cause, code, mayHaveBeenSent }) =>
-      Effect.gen(function* () {
-        let requests = 0
-        const client = HttpClient.make((request) => {
-          requests++
-          return Effect.fail(new HttpClientError({ reason: new TransportError({ request, cause }) }))
-        })
-        const { send } = yield* httpOn(Layer.succeed(HttpClient.HttpClient, client), { retry: Schedule.recurs(2) })
-        const reason = reasonOf(yield* Effect.flip(send(HttpClientRequest.post("/path/"))))
-        assert.deepInclude(reason, { _tag: "TransportFailed", mayHaveBeenSent })
-        assert.strictEqual("code" in reason ? reason.code : undefined, code)
-        assert.strictEqual(requests, mayHaveBeenSent ? 1 : 3)
+  it.effect.each(cases)("is $mayHaveBeenSent for $name", ({ cause, code, mayHaveBeenSent }) =>
+    Effect.gen(function* () {
+      let requests = 0
+      const client = HttpClient.make((request) => {
+        requests++
+        return Effect.fail(new HttpClientError({ reason: new TransportError({ request, cause }) }))
       })
+      const { send } = yield* httpOn(Layer.succeed(HttpClient.HttpClient, client), { retry: Schedule.recurs(2) })
+      const reason = reasonOf(yield* Effect.flip(send(HttpClientRequest.post("/path/"))))
+      assert.deepInclude(reason, { _tag: "TransportFailed", mayHaveBeenSent })
+      assert.strictEqual("code" in reason ? reason.code : undefined, code)
+      // A write is retried only if it cannot have been sent.
+      assert.strictEqual(requests, mayHaveBeenSent ? 1 : 3)
+    })
   )
 
   it.effect("is true for every error after the response has begun", () =>
@@ -122,7 +122,7 @@ describe("the description of TransportFailed", () => {
       description: "fetch failed: reset"
     },
     {
-      name: "skips empty messages and messages that are not strings",
+      name: "skips messages without text",
       cause: { message: "", cause: { message: 7, cause: { message: "reset" } } },
       description: "reset"
     },
@@ -142,7 +142,7 @@ describe("the description of TransportFailed", () => {
     })
   )
 
-  it.effect("is the message of Effect if there is no cause", () =>
+  it.effect("is the message of Effect without a cause", () =>
     Effect.gen(function* () {
       const reason = yield* reasonFrom((request) => new HttpClientError({ reason: new TransportError({ request }) }))
       assert.deepInclude(reason, {
