@@ -28,9 +28,9 @@ describe("the logs", () => {
     Effect.gen(function* () {
       const script = [{ status: 500 }, tokenResponse(), { status: 503 }, "refused", json(created)] as const
       assert.deepStrictEqual(yield* collectLogs(playScript(retrieve, script)), [
-        "Debug: Trying again: accessToken: the server failed with status 500 (1 attempt)",
-        "Debug: Trying again: retrieve: the server failed with status 503 (1 attempt)",
-        "Debug: Trying again: retrieve: the connection failed: ECONNREFUSED: a fault of the sandbox (2 attempts)"
+        "Debug: Retrying: accessToken: the server failed with status 500 (1 attempt)",
+        "Debug: Retrying: retrieve: the server failed with status 503 (1 attempt)",
+        "Debug: Retrying: retrieve: the connection failed: ECONNREFUSED: simulated connection failure (2 attempts)"
       ])
     })
   )
@@ -47,7 +47,7 @@ describe("the logs", () => {
       )
       assert.match(
         line ?? "",
-        /^Warn: The access token is not renewed yet, the old one still serves: accessToken: .*503/u
+        /^Warn: The access token could not be renewed yet. The current one is still valid: accessToken: .*503/u
       )
       assert.deepStrictEqual(others, [])
     })

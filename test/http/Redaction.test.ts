@@ -88,7 +88,7 @@ describe("secrets", () => {
       }
       assert.isAbove(polls, 20)
       assert.isAbove(tokenRequests, 5)
-      assert.include(watch.text(), "Trying again")
+      assert.include(watch.text(), "Retrying")
       assert.include(watch.text(), "OutcomePending")
       assert.include(watch.text(), "SupportTickets.changes")
       assertNoSecrets(watch.text())

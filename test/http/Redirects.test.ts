@@ -31,7 +31,7 @@ describe("a redirect", () => {
               assert.deepStrictEqual(fieldsOf(reasonOf(yield* Effect.flip(send(request)))), {
                 _tag: "UnexpectedResponse",
                 status,
-                issue: "a redirect, which is not followed: is the base URL the right one?",
+                issue: "redirects are not followed: check the base URL",
                 excerpt: ""
               })
             }

@@ -21,7 +21,7 @@ describe("a static token", () => {
         refused: "token",
         attempts: 1
       })
-      assert.include(error.message, "check that the token is of this environment and has not expired")
+      assert.include(error.message, "Check that the token belongs to this environment and has not expired")
       assert.deepStrictEqual((yield* requests).map(authorizationOf), ["Bearer a-token"])
     })
   )

@@ -217,12 +217,12 @@ describe("an error of the token endpoint", () => {
           attempts: 1,
           ...details
         })
-        assert.include(error.message, "check the client id and secret")
+        assert.include(error.message, "Check the client id and secret")
         assert.deepStrictEqual(yield* times, [0])
       })
   )
 
-  const notFromApi = "not an error of the API: is a proxy in the way, or the base URL wrong?"
+  const notFromApi = "not an error of the API: check the base URL, and whether a proxy responds"
   const otherErrors: ReadonlyArray<{
     readonly name: string
     readonly reply: ScriptedReply
