@@ -52,18 +52,18 @@ declare const request: HttpClientRequest.HttpClientRequest
 declare const execute: ExecuteOptions<number>
 
 describe("SupportTickets", () => {
-  test("retrieve fails with the three errors of a ticket, with RipioHttpError, and with nothing else", () => {
+  test("retrieve fails with the three errors of TicketError, with RipioHttpError, and with nothing else", () => {
     expect(tickets.retrieve(id)).type.toBe<
       Effect.Effect<SupportTicket, NotEnabled | NotFound | Unauthenticated | RipioHttpError>
     >()
     expect<TicketError>().type.toBe<NotEnabled | NotFound | Unauthenticated>()
   })
 
-  test("retrieve does not take a string", () => {
+  test("retrieve does not accept a plain string", () => {
     expect(tickets.retrieve).type.not.toBeCallableWith("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
   })
 
-  test("awaitOutcome narrows to Created or Failed", () => {
+  test("awaitOutcome returns Created or Failed", () => {
     expect(tickets.awaitOutcome(id)).type.toBe<
       Effect.Effect<Created | Failed, NotEnabled | NotFound | Unauthenticated | OutcomePending>
     >()
@@ -72,7 +72,7 @@ describe("SupportTickets", () => {
     >()
   })
 
-  test("awaitOutcome takes any schedule that neither fails nor needs anything", () => {
+  test("awaitOutcome accepts any schedule without errors and requirements", () => {
     expect(tickets.awaitOutcome).type.toBeCallableWith(id, { schedule: pollingSchedule, deadline: "1 minute" })
     expect<Schedule.Schedule<number>>().type.toBeAssignableTo<NonNullable<AwaitOptions["schedule"]>>()
     expect<Schedule.Schedule<number, unknown, "error">>().type.not.toBeAssignableTo<
@@ -83,19 +83,19 @@ describe("SupportTickets", () => {
     >()
   })
 
-  test("changes is a stream of tickets with the errors of awaitOutcome", () => {
+  test("changes is a stream of tickets, and fails with the errors of awaitOutcome", () => {
     expect(tickets.changes(id)).type.toBe<
       Stream.Stream<SupportTicket, NotEnabled | NotFound | Unauthenticated | OutcomePending>
     >()
   })
 
-  test("create gives a pending ticket", () => {
+  test("create returns a pending ticket", () => {
     expect(tickets.create(ticket)).type.toBe<
       Effect.Effect<Pending, NotEnabled | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError>
     >()
   })
 
-  test("raise has the errors of create and of awaitOutcome", () => {
+  test("raise returns an outcome, and fails with the errors of create and awaitOutcome", () => {
     expect(tickets.raise(ticket)).type.toBe<
       Effect.Effect<
         Created | Failed,
@@ -106,14 +106,14 @@ describe("SupportTickets", () => {
 })
 
 describe("AuthService", () => {
-  test("gives tokens that do not print", () => {
+  test("returns and accepts redacted tokens", () => {
     expect(auth.accessToken).type.toBe<Effect.Effect<Redacted.Redacted, Unauthenticated | RipioHttpError>>()
     expect(auth.invalidate(secret)).type.toBe<Effect.Effect<void>>()
   })
 })
 
 describe("RipioHttp", () => {
-  test("execute gives what decode gives", () => {
+  test("execute returns the result of decode", () => {
     expect(http.execute(request, execute)).type.toBe<
       Effect.Effect<number, Unauthenticated | ApiError | RipioHttpError>
     >()
@@ -124,17 +124,17 @@ describe("layers", () => {
   type All = AuthService | RipioHttp | SupportTickets
   const credentials = { environment: "sandbox", clientId: "id", clientSecret: secret } as const
 
-  test("Ripio builds everything on an HttpClient", () => {
+  test("Ripio provides all services and requires an HttpClient", () => {
     expect(Ripio.layer(credentials)).type.toBe<Layer.Layer<All, InvalidOption, HttpClient>>()
     expect(Ripio.layerConfig).type.toBe<Layer.Layer<All, InvalidOption | ConfigError, HttpClient>>()
   })
 
-  test("a secret that is a plain string is not taken", () => {
+  test("secrets cannot be plain strings", () => {
     expect(Ripio.layer).type.not.toBeCallableWith({ environment: "sandbox", clientId: "id", clientSecret: "secret" })
     expect(AuthStaticToken.layer).type.not.toBeCallableWith({ token: "token" })
   })
 
-  test("the parts ask for what they stand on", () => {
+  test("each layer requires the services below it", () => {
     expect(AuthClientCredentials.layer(credentials)).type.toBe<Layer.Layer<AuthService, InvalidOption, HttpClient>>()
     expect(AuthStaticToken.layer({ token: secret })).type.toBe<Layer.Layer<AuthService, InvalidOption>>()
     expect(RipioHttpLive.layer({ environment: "production" })).type.toBe<
@@ -145,7 +145,7 @@ describe("layers", () => {
 })
 
 describe("polling schedules", () => {
-  test("are plain schedules of the waits", () => {
+  test("are schedules that output the wait", () => {
     expect(pollingSchedule).type.toBe<Schedule.Schedule<Duration.Duration>>()
     expect(makePollingSchedule({ first: "1 second", factor: 2, max: "1 minute", jitter: false })).type.toBe<
       Schedule.Schedule<Duration.Duration>

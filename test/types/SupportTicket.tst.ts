@@ -11,7 +11,7 @@ describe("SupportTicket", () => {
     expect<TicketOutcome>().type.toBe<Created | Failed>()
   })
 
-  test("has an issue key only when it is created", () => {
+  test("has an issue key only if it is Created", () => {
     expect<Created>().type.toBe<{
       readonly _tag: "Created"
       readonly ticketId: TicketId
@@ -21,7 +21,7 @@ describe("SupportTicket", () => {
     expect<Failed>().type.not.toHaveProperty("issueKey")
   })
 
-  test("does not take a plain string for an identifier", () => {
+  test("has branded identifiers", () => {
     expect<string>().type.not.toBeAssignableTo<TicketId>()
     expect<string>().type.not.toBeAssignableTo<IssueKey>()
     expect<IssueKey>().type.not.toBeAssignableTo<TicketId>()
@@ -32,7 +32,7 @@ describe("SupportTicket", () => {
     else expect(ticket).type.toBe<Pending>()
   })
 
-  test("decodes without a service", () => {
+  test("is decoded without requirements", () => {
     expect<(typeof SupportTicketFromWire)["Type"]>().type.toBe<SupportTicket>()
     expect<(typeof SupportTicketFromWire)["DecodingServices"]>().type.toBe<never>()
     expect(SupportTicketFromWire).type.toBeAssignableTo<Schema.Codec<SupportTicket, unknown>>()

@@ -27,16 +27,16 @@ declare const event: TicketEvent
 declare const outcome: TicketOutcome
 
 describe("webhooks", () => {
-  test("verify takes bytes and headers, and needs nothing more", () => {
+  test("verify accepts bytes and headers, and has no requirements", () => {
     const verified = webhooks.verify({ body: new Uint8Array(), headers })
     expect(verified).type.toBe<Effect.Effect<TicketEvent, WebhookRejected>>()
     expect(webhooks.verify).type.toBeCallableWith({ body: new Uint8Array(), headers: { "x-wh-signature-256": "x" } })
-    // What a parser has left of a body is no body.
+    // The signature covers the bytes, so text and parsed JSON are not accepted.
     expect(webhooks.verify).type.not.toBeCallableWith({ body: "{}", headers })
     expect(webhooks.verify).type.not.toBeCallableWith({ body: { eventType: "x" }, headers })
   })
 
-  test("an error's reason says which it is", () => {
+  test("WebhookRejected has a closed set of reasons", () => {
     expect<WebhookRejected["reason"]["_tag"]>().type.toBe<
       | "MissingSignature"
       | "MalformedSignature"
@@ -48,14 +48,14 @@ describe("webhooks", () => {
     expect<WebhookRejected["suspect"]>().type.toBe<"body" | "header" | "secret" | "clock">()
   })
 
-  test("the layers need nothing from their user, and there is at least one secret", () => {
+  test("the layers have no requirements, and need at least one secret", () => {
     expect(TicketWebhooksLive.layer({ secrets: [secret] })).type.toBe<Layer.Layer<TicketWebhooks, InvalidOption>>()
     expect(TicketWebhooksLive.layerConfig).type.toBe<Layer.Layer<TicketWebhooks, Config.ConfigError | InvalidOption>>()
     expect(TicketWebhooksLive.layer).type.not.toBeCallableWith({ secrets: [] })
     expect(TicketWebhooksLive.layer).type.not.toBeCallableWith({ secrets: ["plain"] })
   })
 
-  test("the route and the handler ask for what taking an event needs", () => {
+  test("the route and the handler require the services of onEvent", () => {
     expect(TicketWebhookRoute.layer("/webhooks/ripio", TicketInbox.offer)).type.toBe<
       Layer.Layer<never, InvalidOption, HttpRouter | TicketWebhooks | TicketInbox>
     >()
@@ -65,7 +65,7 @@ describe("webhooks", () => {
     expect(TicketInbox.offer(event)).type.toBe<Effect.Effect<void, InboxUnavailable, TicketInbox>>()
   })
 
-  test("a contradiction is in the types", () => {
+  test("publish and record can fail with OutcomeContradiction", () => {
     expect(outcomes.publish(event)).type.toBe<Effect.Effect<void, OutcomeContradiction>>()
     expect(outcomes.record(outcome)).type.toBe<Effect.Effect<void, OutcomeContradiction>>()
   })

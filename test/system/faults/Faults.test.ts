@@ -14,7 +14,7 @@ import {
   type RequestOptions,
   SupportTickets
 } from "../../../src/index.ts"
-import { withTokenAt } from "../../tickets/create/support.ts"
+import { withTokenAt } from "../../support/clients.ts"
 import { created, ticketId } from "../../support/fixtures.ts"
 import { serve, sockets } from "../../support/server.ts"
 import { faultyProxy, type Plan } from "./proxy.ts"

@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from "node:net"
 import * as Effect from "effect/Effect"
-import { listeningUntilEnd } from "../../tickets/create/support.ts"
+import { listeningUntilEnd } from "../../support/ports.ts"
 
 /**
  * What befalls the bytes of one direction, once so many of them have been let through and another one is there:

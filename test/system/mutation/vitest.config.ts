@@ -15,8 +15,8 @@ export default defineConfig({
       "**/node_modules/**",
       "test/{system,testing}/**",
       "test/{architecture,docs-blocks}.test.ts",
-      "test/tickets/Layers.test.ts",
-      "test/tickets/create/{Cuts,Memory,NotSent}.test.ts",
+      "test/tickets/Transports.test.ts",
+      "test/tickets/create/{ConnectionCuts,Memory,NotSent}.test.ts",
       "test/webhooks/{bundle,examples,judges,kill,mutants}.test.ts"
     ]
   }

@@ -16,7 +16,7 @@ import {
   type TicketId
 } from "../../../src/index.ts"
 import { Fault, Sandbox } from "../../../src/testing/index.ts"
-import { layerSandboxOnPort, sandboxPort } from "../../tickets/create/support.ts"
+import { layerSandboxOnPort, sandboxPort } from "../../support/ports.ts"
 import { ticketId } from "../../support/fixtures.ts"
 import { sockets } from "../../support/server.ts"
 import { documentWithExamples } from "./document.ts"

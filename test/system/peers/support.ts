@@ -3,7 +3,7 @@ import { join } from "node:path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { closedPort } from "../../tickets/create/support.ts"
+import { closedPort } from "../../support/ports.ts"
 
 /** A file of a package that `test/system/peers/package.json` names. */
 export const installed = (...path: ReadonlyArray<string>) => join(import.meta.dirname, "node_modules", ...path)

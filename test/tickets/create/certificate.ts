@@ -10,7 +10,7 @@ const sequence = (...contents: ReadonlyArray<Uint8Array>) => der(0x30, ...conten
 const oid = (hex: string) => der(0x06, Buffer.from(hex, "hex"))
 const time = (year: number) => der(0x18, Buffer.from(`${year}0101000000Z`))
 
-/** A key, and a certificate that nobody but itself vouches for. */
+/** A key and its self-signed certificate. */
 export const selfSigned = () => {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
   const ecdsaWithSha256 = sequence(oid("2a8648ce3d040302"))

@@ -1,0 +1,214 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import * as TestClock from "effect/testing/TestClock"
+import { Fault } from "../../src/testing/index.ts"
+import { ticketId } from "../support/fixtures.ts"
+import { onSandbox } from "../support/harness.ts"
+import { fieldsOf, within } from "../support/virtualTime.ts"
+import {
+  always,
+  createdReply,
+  createdTicket,
+  exactSchedule,
+  exactTimes,
+  failsPending,
+  pendingReply,
+  pendingTicket,
+  repeatLast,
+  scripted
+} from "./polling.ts"
+
+describe("the deadline", () => {
+  it.effect("counts from the start of the wait", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome } = yield* scripted(always(pendingReply))
+      yield* TestClock.adjust("1 hour")
+      const { after, error } = yield* failsPending("1 hour", awaitOutcome(ticketId, { deadline: "1 minute" }))
+      assert.strictEqual(after, 60_000)
+      assert.strictEqual(Duration.toMillis(error.elapsed), 60_000)
+    })
+  )
+
+  it.effect("does not move with the wall clock", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome } = yield* scripted(always(pendingReply))
+      const clock = yield* Clock.Clock
+      let setBack = 0
+      const wallClock: Clock.Clock = {
+        sleep: (duration) => clock.sleep(duration),
+        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
+        currentTimeNanos: clock.currentTimeNanos,
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+        monotonicTimeNanos: clock.monotonicTimeNanos,
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() - setBack,
+        currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now - setBack)
+      }
+      const fiber = yield* awaitOutcome(ticketId, { deadline: "1 minute" }).pipe(
+        Effect.provideService(Clock.Clock, wallClock),
+        Effect.flip,
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* TestClock.adjust("10 seconds")
+      setBack = 3_600_000
+      yield* TestClock.adjust("50 seconds")
+      const error = yield* Fiber.join(fiber)
+      assert(error._tag === "OutcomePending")
+      assert.strictEqual(Duration.toMillis(error.elapsed), 60_000)
+    })
+  )
+
+  it.effect("is fifteen minutes by default, to the millisecond", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(always(pendingReply))
+      const { after, error } = yield* failsPending("1 hour", awaitOutcome(ticketId, { schedule: exactSchedule }))
+      const polls = exactTimes(900_000)
+      assert.strictEqual(after, 900_000)
+      assert.deepStrictEqual(yield* times, polls)
+      assert.deepStrictEqual(fieldsOf(error), {
+        _tag: "OutcomePending",
+        ticketId,
+        lastTicket: pendingTicket,
+        polls: polls.length,
+        elapsed: Duration.minutes(15)
+      })
+    })
+  )
+
+  it.effect.each([1, 999, 1000, 1001, 2500, 61_234])(
+    "of %s ms ends the wait between two polls, and no poll is sent at the deadline itself",
+    (deadline) =>
+      Effect.gen(function* () {
+        const { awaitOutcome, times } = yield* scripted(always(pendingReply))
+        const { after, error } = yield* failsPending(
+          "1 hour",
+          awaitOutcome(ticketId, { schedule: exactSchedule, deadline })
+        )
+        assert.strictEqual(after, deadline)
+        assert.strictEqual(Duration.toMillis(error.elapsed), deadline)
+        assert.deepStrictEqual(yield* times, exactTimes(deadline))
+        assert.strictEqual(error.polls, exactTimes(deadline).length)
+      })
+  )
+
+  it.effect("ends a poll without a response, to the millisecond, and aborts its request", () =>
+    Effect.gen(function* () {
+      let aborted = 0
+      const hang = Effect.onInterrupt(Effect.never, () => Effect.sync(() => aborted++))
+      const { awaitOutcome, times } = yield* scripted(
+        repeatLast(pendingReply, () => hang),
+        { timeout: "1 hour" }
+      )
+      const { after, error } = yield* failsPending(
+        "1 day",
+        awaitOutcome(ticketId, { schedule: exactSchedule, deadline: 61_234 })
+      )
+      assert.strictEqual(after, 61_234)
+      assert.strictEqual(error.polls, 2)
+      assert.strictEqual(aborted, 1)
+      assert.deepStrictEqual(yield* times, [0, 1000])
+    })
+  )
+
+  it.effect("holds during hanging requests, latency, and an endless outage of either endpoint", () =>
+    Effect.gen(function* () {
+      for (const fault of [
+        Fault.hang,
+        Fault.latency("9 seconds"),
+        Fault.refused,
+        Fault.rateLimited({ retryAfter: 50 })
+      ]) {
+        for (const on of ["retrieve", "token"] as const) {
+          yield* onSandbox(({ sandbox, tickets }) =>
+            Effect.gen(function* () {
+              const id = yield* sandbox.seed({ outcome: "Pending" })
+              yield* sandbox.inject(fault, { on, times: "forever" })
+              const { after } = yield* failsPending("1 day", tickets.awaitOutcome(id, { deadline: 61_234 }))
+              assert.strictEqual(after, 61_234)
+              const count = yield* sandbox.count()
+              yield* TestClock.adjust("1 day")
+              assert.strictEqual(yield* sandbox.count(), count)
+            })
+          )
+        }
+      }
+    })
+  )
+
+  it.effect("of zero fails without a poll", () =>
+    Effect.gen(function* () {
+      for (const deadline of [0, Duration.zero, "0 seconds"] as const) {
+        const { awaitOutcome, times } = yield* scripted([])
+        const { after, error } = yield* failsPending(0, awaitOutcome(ticketId, { deadline }))
+        assert.strictEqual(error.polls, 0)
+        assert.strictEqual(after, 0)
+        assert.deepStrictEqual(yield* times, [])
+      }
+    })
+  )
+
+  it.effect("of infinity never ends the wait", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted((request) =>
+        Effect.succeed(request.at < Duration.toMillis("30 days") ? pendingReply : createdReply)
+      )
+      const schedule = Schedule.spaced("1 hour")
+      const { after, exit } = yield* within(
+        "31 days",
+        awaitOutcome(ticketId, { schedule, deadline: Duration.infinity })
+      )
+      assert.deepStrictEqual(exit, Exit.succeed(createdTicket))
+      assert.strictEqual(after, Duration.toMillis("30 days"))
+      assert.strictEqual((yield* times).length, 721)
+    })
+  )
+
+  const invalid: ReadonlyArray<{ readonly title: string; readonly deadline: Duration.Input }> = [
+    { title: "negative", deadline: -1 },
+    { title: "minus infinity", deadline: Duration.negativeInfinity }
+  ]
+  it.effect.each(invalid)("that is $title fails before the first poll", ({ deadline }) =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted([])
+      const { error } = yield* failsPending(0, awaitOutcome(ticketId, { deadline }))
+      assert.deepInclude(error.lastError, { attempts: 0, operation: "awaitOutcome" })
+      assert.strictEqual(
+        error.lastError?.reason.message,
+        "the request was not sent: deadline: expected a duration that is not negative"
+      )
+      assert.deepStrictEqual(yield* times, [])
+    })
+  )
+
+  it.effect("is checked again after a wait, because a timer may fire late", () =>
+    Effect.gen(function* () {
+      const wait = 300
+      let now = 0
+      const nanos = () => BigInt(now) * 1_000_000n
+      // Each sleep of `wait` takes twice as long, and all other sleeps never end.
+      const lateClock: Clock.Clock = {
+        currentTimeMillisUnsafe: () => now,
+        currentTimeMillis: Effect.sync(() => now),
+        currentTimeNanosUnsafe: nanos,
+        currentTimeNanos: Effect.sync(nanos),
+        monotonicTimeNanosUnsafe: nanos,
+        monotonicTimeNanos: Effect.sync(nanos),
+        sleep: (duration) => {
+          const millis = Duration.toMillis(duration)
+          if (millis === wait) now += 2 * wait
+          return millis === wait || millis <= 0 ? Effect.void : Effect.never
+        }
+      }
+      const { awaitOutcome, requests } = yield* scripted(always(pendingReply))
+      const error = yield* Effect.flip(
+        awaitOutcome(ticketId, { schedule: Schedule.spaced(wait), deadline: wait + 100 })
+      ).pipe(Effect.provideService(Clock.Clock, lateClock))
+      assert.deepInclude(error, { _tag: "OutcomePending", polls: 1, elapsed: Duration.millis(2 * wait) })
+      assert.strictEqual((yield* requests).length, 1)
+    })
+  )
+})

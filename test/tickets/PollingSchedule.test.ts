@@ -1,0 +1,237 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import { IssueKey, makePollingSchedule, type RipioHttpError, type SupportTicket } from "../../src/index.ts"
+import type { ScriptedReply } from "../../src/testing/index.ts"
+import { ticketId } from "../support/fixtures.ts"
+import { onSandbox } from "../support/harness.ts"
+import { draws, fieldsOf, gaps, within } from "../support/virtualTime.ts"
+import {
+  always,
+  createdReply,
+  exactSchedule,
+  exactTimes,
+  failedReply,
+  failedTicket,
+  failsPending,
+  pendingReply,
+  pendingTicket,
+  pollTimes,
+  repeatLast,
+  scripted
+} from "./polling.ts"
+
+describe("the polls of awaitOutcome", () => {
+  it.effect("start at once, follow after 1 s, and then after waits 1.5 times as long each, at most 30 s", () =>
+    onSandbox(({ sandbox, tickets }) =>
+      Effect.gen(function* () {
+        const id = yield* sandbox.seed({ after: "150 seconds" })
+        const { after, exit } = yield* within("1 hour", tickets.awaitOutcome(id, { schedule: exactSchedule }))
+        assert.deepStrictEqual(
+          exit,
+          Exit.succeed({ _tag: "Created", ticketId: id, issueKey: IssueKey.make("SUP-1001") } as const)
+        )
+        const times = [0, 1000, 2500, 4750, 8125, 13_188, 20_782, 32_173, 49_259, 74_888, 104_888, 134_888, 164_888]
+        assert.deepStrictEqual(yield* pollTimes(sandbox), times)
+        assert.strictEqual(after, 164_888)
+      })
+    )
+  )
+
+  it.effect("follow the options of makePollingSchedule", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(always(pendingReply))
+      const schedule = makePollingSchedule({ first: "10 seconds", factor: 2, max: "1 minute", jitter: false })
+      yield* failsPending("5 minutes", awaitOutcome(ticketId, { schedule, deadline: "5 minutes" }))
+      assert.deepStrictEqual(yield* times, [0, 10_000, 30_000, 70_000, 130_000, 190_000, 250_000])
+    })
+  )
+
+  it.effect("follow any schedule", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(always(pendingReply))
+      yield* failsPending(
+        "1 minute",
+        awaitOutcome(ticketId, { schedule: Schedule.spaced("20 seconds"), deadline: "1 minute" })
+      )
+      assert.deepStrictEqual(yield* times, [0, 20_000, 40_000])
+    })
+  )
+
+  it.effect("wait from the response to the next request, not from request to request", () =>
+    Effect.gen(function* () {
+      const slow = () => Effect.delay(Effect.succeed(pendingReply), "3 seconds")
+      const { awaitOutcome, times } = yield* scripted(repeatLast(slow, slow, createdReply))
+      const { after } = yield* within("1 minute", awaitOutcome(ticketId, { schedule: Schedule.spaced("5 seconds") }))
+      assert.deepStrictEqual(yield* times, [0, 8000, 16_000])
+      assert.strictEqual(after, 16_000)
+    })
+  )
+
+  it.effect("are jittered by default: each wait is 80 % to 120 %, at most 30 s, in whole milliseconds", () =>
+    Effect.gen(function* () {
+      const exactWaits = gaps(exactTimes(300_000))
+      const seen: Array<ReadonlyArray<number>> = []
+      for (let seed = 0; seed < 100; seed++) {
+        const { awaitOutcome, times } = yield* scripted(always(pendingReply))
+        yield* failsPending("5 minutes", Random.withSeed(awaitOutcome(ticketId, { deadline: "5 minutes" }), seed))
+        const waits = gaps(yield* times)
+        for (const [index, wait] of waits.entries()) {
+          const exact = exactWaits[index] ?? 30_000
+          assert.isAtLeast(wait, Math.floor(exact * 0.8))
+          assert.isAtMost(wait, Math.min(Math.ceil(exact * 1.2), 30_000))
+          assert.isTrue(Number.isInteger(wait))
+        }
+        seen.push(waits)
+      }
+      assert.strictEqual(new Set(seen.map(String)).size, 100)
+      const firsts = seen.map(([first = 0]) => first)
+      assert.isBelow(Math.min(...firsts), 820)
+      assert.isAbove(Math.max(...firsts), 1180)
+    })
+  )
+
+  it.effect("are determined by the seed of Random", () =>
+    Effect.gen(function* () {
+      const expected = [0]
+      for (const [index, random] of (yield* draws("polls", 4)).entries()) {
+        expected.push((expected.at(-1) ?? 0) + Math.round(1000 * 1.5 ** index * (0.8 + 0.4 * random)))
+      }
+      const { awaitOutcome, times } = yield* scripted(
+        repeatLast(pendingReply, pendingReply, pendingReply, pendingReply, createdReply)
+      )
+      yield* within("1 minute", Random.withSeed(awaitOutcome(ticketId), "polls"))
+      assert.deepStrictEqual(yield* times, expected)
+    })
+  )
+
+  it.effect("start over each time the effect runs", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(always(pendingReply))
+      const run = failsPending("3 seconds", awaitOutcome(ticketId, { schedule: exactSchedule, deadline: "3 seconds" }))
+      yield* run
+      yield* run
+      assert.deepStrictEqual(yield* times, [0, 1000, 2500, 3000, 4000, 5500])
+    })
+  )
+})
+
+describe("a polling schedule", () => {
+  it.effect("that ends also ends the wait", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(always(pendingReply))
+      const schedule = Schedule.max([Schedule.spaced("2 seconds"), Schedule.recurs(3)])
+      const { after, error } = yield* failsPending("1 hour", awaitOutcome(ticketId, { schedule }))
+      assert.deepStrictEqual(fieldsOf(error), {
+        _tag: "OutcomePending",
+        ticketId,
+        lastTicket: pendingTicket,
+        polls: 4,
+        elapsed: Duration.seconds(6)
+      })
+      assert.deepStrictEqual(yield* times, [0, 2000, 4000, 6000])
+      assert.strictEqual(after, 6000)
+    })
+  )
+
+  it.effect("without recurrences allows one poll", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome } = yield* scripted(always(pendingReply))
+      const { after, error } = yield* failsPending("1 hour", awaitOutcome(ticketId, { schedule: Schedule.recurs(0) }))
+      assert.strictEqual(error.polls, 1)
+      assert.strictEqual(after, 0)
+    })
+  )
+
+  it.effect("receives the result of the last poll, a ticket or an error, as its input", () =>
+    Effect.gen(function* () {
+      const inputs: Array<string> = []
+      const schedule = Schedule.spaced("1 second").pipe(
+        Schedule.setInputType<SupportTicket | RipioHttpError>(),
+        Schedule.tap(({ input }) =>
+          Effect.sync(() => inputs.push(input._tag === "RipioHttpError" ? input.reason._tag : input._tag))
+        )
+      )
+      const { awaitOutcome } = yield* scripted(
+        repeatLast(pendingReply, { status: 502 }, "refused", pendingReply, { status: 200, text: "{" }, failedReply)
+      )
+      const { exit } = yield* within("1 minute", awaitOutcome(ticketId, { schedule }))
+      assert.deepStrictEqual(exit, Exit.succeed(failedTicket))
+      assert.deepStrictEqual(inputs, ["Pending", "ServerFailed", "TransportFailed", "Pending", "UnexpectedResponse"])
+    })
+  )
+
+  it.effect("can end the wait depending on its input", () =>
+    Effect.gen(function* () {
+      const schedule = Schedule.spaced("1 second").pipe(
+        Schedule.setInputType<SupportTicket | RipioHttpError>(),
+        Schedule.while(({ input }) => input._tag !== "RipioHttpError" || input.isRetryable)
+      )
+      const { awaitOutcome, times } = yield* scripted(
+        repeatLast(pendingReply, { status: 502 }, { status: 200, text: "{" })
+      )
+      const { error } = yield* failsPending("1 hour", awaitOutcome(ticketId, { schedule }))
+      assert.strictEqual(error.lastError?.reason._tag, "UnexpectedResponse")
+      assert.deepStrictEqual(yield* times, [0, 1000, 2000])
+    })
+  )
+})
+
+describe("Retry-After in the response to a poll", () => {
+  const limited = (retryAfter: string, status = 429): ScriptedReply => ({
+    status,
+    headers: { "retry-after": retryAfter }
+  })
+
+  it.effect.each([429, 503])("with status %s extends the next wait only", (status) =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(
+        repeatLast(pendingReply, limited("20", status), pendingReply, pendingReply, createdReply)
+      )
+      const { after } = yield* within("1 minute", awaitOutcome(ticketId, { schedule: exactSchedule }))
+      // The waits: 1 s; 20 s by the header, where the schedule says 1.5 s; 2.25 s; 3.375 s.
+      assert.deepStrictEqual(yield* times, [0, 1000, 21_000, 23_250, 26_625])
+      assert.strictEqual(after, 26_625)
+    })
+  )
+
+  it.effect("does not shorten a wait", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(repeatLast(limited("3"), createdReply))
+      yield* within("1 minute", awaitOutcome(ticketId, { schedule: Schedule.spaced("7 seconds") }))
+      assert.deepStrictEqual(yield* times, [0, 7000])
+    })
+  )
+
+  it.effect("above the limit of a single call is honored if the deadline allows", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(repeatLast(limited("300"), createdReply), {})
+      const { after } = yield* within("1 hour", awaitOutcome(ticketId))
+      assert.deepStrictEqual(yield* times, [0, 300_000])
+      assert.strictEqual(after, 300_000)
+    })
+  )
+
+  it.effect("above an hour counts as an hour", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(repeatLast(limited("99999999999"), createdReply), {})
+      yield* within("2 hours", awaitOutcome(ticketId, { deadline: Duration.infinity }))
+      assert.deepStrictEqual(yield* times, [0, 3_600_000])
+    })
+  )
+
+  it.effect("beyond the deadline does not move the deadline", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(always(limited("86400")))
+      const { after, error } = yield* failsPending("1 day", awaitOutcome(ticketId))
+      assert.strictEqual(after, 900_000)
+      assert.deepStrictEqual(yield* times, [0])
+      const reason = error.lastError?.reason
+      assert(reason?._tag === "RateLimited")
+      assert.deepStrictEqual(reason.retryAfter, Duration.days(1))
+    })
+  )
+})
