@@ -71,7 +71,7 @@ const expected = (status: number, { code, kind, text }: Body): Record<string, un
     return {
       _tag: "UnexpectedResponse",
       status,
-      issue: "not an error of the API: is a proxy in the way, or the base URL wrong?",
+      issue: "not an error of the API: check the base URL, and whether a proxy responds",
       excerpt: kind === "oversized" ? "" : kind === "HTML" ? `${text.slice(0, 511)}…` : text
     }
   }
@@ -267,7 +267,7 @@ describe("a redirect", () => {
           reason: {
             _tag: "UnexpectedResponse",
             status,
-            issue: "a redirect, which is not followed: is the base URL the right one?",
+            issue: "redirects are not followed: check the base URL",
             excerpt: "moved"
           }
         })

@@ -98,7 +98,7 @@ describe("a 2xx response to retrieve", () => {
     ...notUuids.map((ticketId) => ({ json: { ...json, ticketId }, issue: "ticketId: Expected a UUID" })),
     {
       json: { ...json, ticketId: "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6e" },
-      issue: "ticketId: is not that of the ticket that was asked for"
+      issue: "ticketId: differs from the id of the request"
     }
   ])
 

@@ -62,7 +62,7 @@ const createAmbiguous = (fields: { readonly requestId?: string }) =>
   })
 
 const createAmbiguousTexts = [
-  `customer ${customerId} may exist, do not raise it again before you have looked: `,
+  `customer ${customerId} may have been created. Check before retrying: `,
   reasons.TimedOut.message
 ]
 
@@ -76,7 +76,7 @@ interface ErrorExample {
 export const errorExamples: ReadonlyArray<ErrorExample> = [
   {
     error: new NotEnabled(responseFields),
-    texts: ["ask the Ripio team to enable them", "(403, code 20061 SupportTicketsNotEnabledException, request 7f3a)"]
+    texts: ["Ask the Ripio team to enable them", "(403, code 20061 SupportTicketsNotEnabledException, request 7f3a)"]
   },
   {
     error: new NotFound({
@@ -87,7 +87,7 @@ export const errorExamples: ReadonlyArray<ErrorExample> = [
       type: "SupportTicketNotFoundException"
     }),
     texts: [
-      "check the id",
+      "Check the id",
       "these credentials",
       "environment",
       ticketId,
@@ -96,7 +96,7 @@ export const errorExamples: ReadonlyArray<ErrorExample> = [
   },
   {
     error: new Unauthenticated({ refused: "credentials", status: 400, type: "invalid_client" }),
-    texts: ["check the client id and secret", "environment", "(400 invalid_client)"]
+    texts: ["Check the client id and secret", "environment", "(400 invalid_client)"]
   },
   {
     error: new Unauthenticated({
@@ -107,7 +107,7 @@ export const errorExamples: ReadonlyArray<ErrorExample> = [
       type: "NotAuthenticated"
     }),
     texts: [
-      "check that the token is of this environment and has not expired",
+      "Check that the token belongs to this environment and has not expired",
       "(401, code 40001 NotAuthenticated, request 7f3a)"
     ]
   },
@@ -141,11 +141,11 @@ export const errorExamples: ReadonlyArray<ErrorExample> = [
       polls: 31,
       elapsed: Duration.minutes(15)
     }),
-    texts: [ticketId, "15m", "31 polls", "keep its id and ask again later", httpError(reasons.TimedOut).message]
+    texts: [ticketId, "15m", "31 polls", "Keep its id and ask again later", httpError(reasons.TimedOut).message]
   },
   {
     error: new OutcomePending({ ticketId, polls: 1, elapsed: Duration.zero }),
-    texts: ["1 poll: keep its id and ask again later"]
+    texts: ["1 poll. Keep its id and ask again later"]
   },
   {
     error: new TicketRejected({
@@ -156,7 +156,7 @@ export const errorExamples: ReadonlyArray<ErrorExample> = [
       detail: { summary: ["too long"] }
     }),
     texts: [
-      'The API refused the ticket, which does not exist: mend what it says and raise it again: {"summary":["too long"]}',
+      'Ripio rejected the ticket; it was not created. Fix this and try again: {"summary":["too long"]}',
       "(400, code 20099 Odd, request 7f3a)"
     ]
   },
@@ -170,6 +170,6 @@ export const errorExamples: ReadonlyArray<ErrorExample> = [
   },
   {
     error: new InboxUnavailable({ cause: "x" }),
-    texts: ["The inbox cannot reach its store: look at the database behind it"]
+    texts: ["The inbox cannot reach its store. Check the database behind it"]
   }
 ]

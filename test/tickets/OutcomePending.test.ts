@@ -30,7 +30,7 @@ describe("OutcomePending", () => {
       assert.deepStrictEqual(fieldsOf(lastError.reason), { _tag: "ServerFailed", status: 502 })
       assert.strictEqual(
         error.message,
-        `Ticket ${ticketId} has no outcome after 50s and 3 polls: keep its id and ask again later; the last failure was retrieve: the server failed with status 502 (1 attempt, request request-3)`
+        `Ticket ${ticketId} has no outcome after 50s and 3 polls. Keep its id and ask again later. The last error was retrieve: the server failed with status 502 (1 attempt, request request-3)`
       )
     })
   )

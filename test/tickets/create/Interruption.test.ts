@@ -67,7 +67,7 @@ const countsOf = (sandbox: Sandbox["Service"]) =>
 const assertWarned = Effect.fnUntraced(function* (lines: ReadonlyArray<Line>, ticket: NewTicket) {
   assert.strictEqual(lines.length, 1)
   assert.strictEqual(lines[0]?.level, "Warn")
-  assert.strictEqual(lines[0]?.message, "create: interrupted under way, so it may have been carried out unseen")
+  assert.strictEqual(lines[0]?.message, "create: interrupted while in flight. The API may have carried it out")
   const { customerId } = ticket
   assert.deepInclude(lines[0]?.annotations, { customerId, contentHash: yield* contentHashOf(ticket) })
   assert.property(lines[0]?.annotations, "sentAt")
