@@ -11,6 +11,7 @@ interface Step {
 const steps: ReadonlyArray<Step> = [
   { name: "format", command: "oxfmt --check" },
   { name: "lint", command: "oxlint --deny-warnings" },
+  { name: "language", command: "npm run --silent lint:language" },
   { name: "types", command: "tsc" },
   { name: "type tests", command: "tstyche", counted: /^Tests:\s+(.*)$/gmu },
   { name: "unit tests", command: "vitest run --project unit", counted: /^\s*Tests\s+(.*)$/gmu },
