@@ -34,7 +34,7 @@ const words: ReadonlyArray<Rule> = [
   { pattern: /\bclocks? on the wall\b/u, say: "wall clock" },
   { pattern: /\bjudg(?:e[sd]?|ing|e?ments?)\b/u, say: "check" },
   {
-    pattern: /\b(?:others|people|some(?:body|one) else) (?:have |had |has )?writ?(?:t?en?|o?te)\b/u,
+    pattern: /\b(?:others|people|some(?:body|one) else) (?:have |had |has )?(?:write|wrote|written)\b/u,
     say: "third-party"
   },
   { pattern: /\bc(?:omes?|oming|ame) again\b/u, say: "is redelivered, arrives again" },
@@ -188,13 +188,19 @@ const ofTypeScript = (text: string): string => {
     }
     const start = node.getStart(file, false)
     if (start > node.pos) show(node.pos, ofMarkdown(commentsOf(text.slice(node.pos, start))))
-    if (isProse(node)) show(start, ofMarkdown(text.slice(start, node.end).replaceAll(/\\./gsu, blank)))
+    if (isProse(node)) show(start, ofMarkdown(ofString(text.slice(start, node.end))))
   }
   visit(file)
   return prose + hide(text.slice(prose.length))
 }
 
-/** The comments in what stands between two tokens. */
+const ofString = (token: string): string =>
+  token
+    .replace(/^["'`}]/u, blank)
+    .replace(/["'`]$|\$\{$/u, blank)
+    .replaceAll(/\\./gsu, blank)
+
+/** The comments in the text between two tokens. */
 const commentsOf = (trivia: string): string => {
   const scanner = ts.createScanner(ts.ScriptTarget.ESNext, false, ts.LanguageVariant.Standard, trivia)
   let out = ""

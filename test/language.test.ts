@@ -45,7 +45,8 @@ describe("the language check", () => {
       "string.ts": lines(
         'const a = "An answer"',
         "const b = `${a} tells ${a}:\\ntold`",
-        'const c = { "is under way": 1 }'
+        'const c = { "is under way": 1 }',
+        "const d = `news`"
       ),
       "title.test.ts": lines('import { it } from "vitest"', 'it("closes what nobody reads", () => {})'),
       "script.mjs": lines("// It waits until", "// the answer comes", "// again."),
@@ -58,15 +59,59 @@ describe("the language check", () => {
       "string.ts:2 tells -> say report, notify, distinguish; or received",
       "string.ts:2 told -> say report, notify, distinguish; or received",
       "string.ts:3 under way -> say in flight",
+      "string.ts:4 news -> say a poll result",
       "title.test.ts:2 nobody -> say the subject: a caller, the server, a person",
       `script.mjs:2 answer ${response}`,
       "script.mjs:2 comes again -> say is redelivered, arrives again",
       `page.md:3 answer ${response}`,
       "page.md:4 under way -> say in flight",
       `page.md:7 answer ${response}`,
-      "5 files, 12 findings"
+      "5 files, 13 findings"
     ])
     assert.strictEqual(status, 1)
+  })
+
+  it("reports every word of the list, and accepts standard uses of its parts", () => {
+    const reported = [
+      "The answered call",
+      "It retold this",
+      "Under way",
+      "It was mended",
+      "It is taken",
+      "It is kept",
+      "Whoever calls",
+      "Those who call",
+      "Nobody calls",
+      "A scope of its own",
+      "It ends by itself",
+      "It does not wait any more",
+      "It waits no more.",
+      "It slips past",
+      "The clock on the wall",
+      "It judges",
+      "A server that others wrote",
+      "It comes again",
+      "It doesn't come",
+      "The body is no JSON",
+      "No news",
+      "A sight",
+      "It gave it up",
+      "Sent as it is",
+      "A body at hand",
+      "It is not to be had",
+      "It is believed",
+      "What befalls it",
+      "It is spelt"
+    ]
+    const accepted = [
+      "There is no limit, there must be no limit, and it is no longer than no more than three.",
+      "It takes a URL, keeps polling, and comes with no more requests."
+    ]
+    const { lines: found } = check({ "page.md": lines(...reported, ...accepted) })
+    assert.deepStrictEqual(
+      found.map((line) => /:(\d+)/u.exec(line)?.[1]),
+      [...reported.map((_, index) => `${index + 1}`), undefined]
+    )
   })
 
   it("ignores identifiers, regular expressions, module names, paths, inline code, links, and code of other languages", () => {
