@@ -11,12 +11,13 @@ export default defineConfig({
     ]
   },
   test: {
-    // Fails the run if a secret of the tests shows in its output.
+    // Fails the run if its output contains a secret of the tests.
     globalSetup: ["test/support/canaryGuard.ts"],
-    // Loading Effect costs more than most test files: a worker loads it once. No test may replace a module or a global.
+    // Without isolation a worker loads Effect once, which takes longer than most test files. Tests must not mock modules
+    // or globals.
     pool: "threads",
     isolate: false,
-    // No test waits on the wall clock: this is only for machines that are busy with something else.
+    // High enough for a busy machine.
     testTimeout: 60_000,
     maxWorkers: 2,
     projects: [
@@ -30,7 +31,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "package", include: ["test/system/package/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 }
+        test: { name: "package", include: ["test/system/package/*.test.ts"], hookTimeout: 120_000 }
       }
     ]
   }

@@ -1,27 +1,27 @@
-/** What every candidate is: something that retrieves tickets one after the other, as one user of it would. */
+/** One user of a candidate: retrieves a ticket `calls` times, one call after the other. */
 export type Session = (id: string, calls: number) => Promise<void>
 
 export interface Setting {
   readonly baseUrl: string
-  /** What stands for the network: an in-process stub, or the runtime's own. */
+  /** An in-process stub, or the `fetch` of the runtime. */
   readonly fetch: typeof fetch
-  /** Which of its transports an Effect client takes. */
+  /** The transport of the clients that use Effect. */
   readonly transport: "fetch" | "undici"
   readonly isTraced: boolean
 }
 
 export type Open = (setting: Setting) => Promise<Session>
 
-/** The ticket that the stubs know, the one that they do not, and the words with which a client has to say so. */
+/** A ticket that the stubs have, and a ticket that they do not have. */
 export const known = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
 export const unknown = "3f2a7c1e-5b1d-4c0e-9a57-0d7f4b1c2e3d"
-export type Seen = "SUP-1234" | "no such ticket"
+/** The stubs accept any token. */
+export const token = "any-token"
 
-export const token = "a-token-that-nobody-checks"
-
-export const check = (id: string, seen: string): void => {
-  const expected: Seen = id === known ? "SUP-1234" : "no such ticket"
-  if (seen !== expected) throw new Error(`expected ${expected} of ${id}, got ${seen}`)
+/** Throws unless a client returned the issue key of {@link known}, or "no such ticket" for {@link unknown}. */
+export const check = (id: string, result: string): void => {
+  const expected = id === known ? "SUP-1234" : "no such ticket"
+  if (result !== expected) throw new Error(`expected ${expected} for ${id}, got ${result}`)
 }
 
 export const sessionOf =
@@ -30,7 +30,7 @@ export const sessionOf =
     for (let call = 0; call < calls; call++) check(id, await retrieve(id))
   }
 
-const answers = {
+const bodies = {
   token: { status: 200, body: { access_token: token, expires_in: 36000, token_type: "Bearer", scope: "read" } },
   known: { status: 200, body: { ticketId: known, status: "CREATED", issueKey: "SUP-1234" } },
   unknown: {
@@ -44,8 +44,8 @@ const answers = {
   }
 }
 
-const ready = Object.fromEntries(
-  Object.entries(answers).map(([name, { body, status }]) => {
+const encoded = Object.fromEntries(
+  Object.entries(bodies).map(([name, { body, status }]) => {
     const bytes = new TextEncoder().encode(JSON.stringify(body))
     return [
       name,
@@ -54,12 +54,12 @@ const ready = Object.fromEntries(
   })
 )
 
-/** The whole answer to a request, as bytes. */
-export const answerTo = (url: string) =>
-  (url.includes("/oauth2/") ? ready["token"] : url.includes(known) ? ready["known"] : ready["unknown"])!
+/** The encoded response to a request. */
+export const responseTo = (url: string) =>
+  (url.includes("/oauth2/") ? encoded["token"] : url.includes(known) ? encoded["known"] : encoded["unknown"])!
 
-/** A network that answers at once. */
+/** A `fetch` that responds immediately. */
 export const stub: typeof fetch = (input) => {
-  const { bytes, headers, status } = answerTo(input instanceof Request ? input.url : `${input}`)
+  const { bytes, headers, status } = responseTo(input instanceof Request ? input.url : `${input}`)
   return Promise.resolve(new Response(bytes, { headers, status }))
 }

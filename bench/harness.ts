@@ -1,13 +1,14 @@
-// Candidates take turns, each in a process of its own, so that what disturbs the machine disturbs them all.
+// Each candidate runs in a separate process. The candidates alternate, so that other load on the machine affects all of
+// them.
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 import type { Setting } from "./client.ts"
 
-/** What a process is to be. */
+/** The configuration of a worker process. */
 export interface Role extends Partial<Omit<Setting, "fetch">> {
   readonly client: string
-  /** Whether the application has switched on the JIT of Schema. */
+  /** Whether the JIT compiler of Schema is enabled. */
   readonly isCompiled?: boolean
 }
 
@@ -17,7 +18,7 @@ export interface Load {
   readonly inFlight: number
 }
 
-/** Microseconds a call: of all threads of the process, and by the clock on the wall. */
+/** Microseconds per call: CPU time of all threads of the process, and wall-clock time. */
 export interface Cost {
   readonly cpu: number
   readonly wall: number
@@ -27,22 +28,22 @@ export interface Options {
   readonly rounds: number
 }
 
-/** A process that answers each message with one message. */
+/** Starts a process that responds to each message with one message. */
 export const worker = async (name: string, role: unknown, execArgv: ReadonlyArray<string> = []) => {
   const child = fork(join(import.meta.dirname, "workers", `${name}.ts`), [JSON.stringify(role)], {
     execArgv: [...execArgv]
   })
   const exit = once(child, "exit")
-  const gone = exit.then(() => {
-    throw new Error(`the worker ${name} ${JSON.stringify(role)} has ended`)
+  const exited = exit.then(() => {
+    throw new Error(`The worker ${name} ${JSON.stringify(role)} exited.`)
   })
-  const message = () => Promise.race([once(child, "message").then(([value]) => value as unknown), gone])
-  gone.catch(() => {})
+  const message = () => Promise.race([once(child, "message").then(([value]) => value as unknown), exited])
+  exited.catch(() => {})
   await message()
   return {
-    ask: async <Answer>(question: object): Promise<Answer> => {
-      child.send(question)
-      return (await message()) as Answer
+    send: async <Result>(load: object): Promise<Result> => {
+      child.send(load)
+      return (await message()) as Result
     },
     stop: async () => {
       child.kill()
@@ -51,19 +52,19 @@ export const worker = async (name: string, role: unknown, execArgv: ReadonlyArra
   }
 }
 
-/** Asks each of them in turn, as many times as there are rounds and some that do not count before. */
-export const rounds = async <Answer>(
-  candidates: ReadonlyMap<string, () => Promise<Answer>>,
+/** Measures each candidate once per round. The results of the warm-up rounds are dropped. */
+export const measureRounds = async <Result>(
+  candidates: ReadonlyMap<string, () => Promise<Result>>,
   { rounds, warmUps = 8 }: Options & { readonly warmUps?: number }
-): Promise<ReadonlyMap<string, ReadonlyArray<Answer>>> => {
-  const answers = new Map([...candidates.keys()].map((name) => [name, new Array<Answer>()]))
+): Promise<ReadonlyMap<string, ReadonlyArray<Result>>> => {
+  const results = new Map([...candidates.keys()].map((name) => [name, new Array<Result>()]))
   for (let round = -warmUps; round < rounds; round++) {
-    for (const [name, ask] of candidates) {
-      const answer = await ask()
-      if (round >= 0) answers.get(name)!.push(answer)
+    for (const [name, measure] of candidates) {
+      const result = await measure()
+      if (round >= 0) results.get(name)!.push(result)
     }
   }
-  return answers
+  return results
 }
 
 export const median = (values: ReadonlyArray<number>): number => {
@@ -72,12 +73,12 @@ export const median = (values: ReadonlyArray<number>): number => {
   return (ascending[Math.ceil(middle) - 1]! + ascending[Math.floor(middle)]!) / 2
 }
 
-/** The median over the rounds of a figure that is made from two answers of the same round. */
-export const between = <Answer>(
-  ones: ReadonlyArray<Answer>,
-  others: ReadonlyArray<Answer>,
-  figure: (one: Answer, other: Answer) => number
-): number => median(ones.map((one, round) => figure(one, others[round]!)))
+/** Compares two candidates in each round, and returns the median over the rounds. */
+export const medianOfPairs = <Result>(
+  ones: ReadonlyArray<Result>,
+  others: ReadonlyArray<Result>,
+  compare: (one: Result, other: Result) => number
+): number => median(ones.map((one, round) => compare(one, others[round]!)))
 
 export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   [head, head.map((_, column) => (column === 0 ? "---" : "---:")), ...rows]

@@ -1,16 +1,16 @@
-// `npm run bench`: all parts, or those that are named; `--rounds` for more or fewer of them. It ends in Markdown tables,
-// and no figure makes it fail.
+// `npm run bench` runs all parts, or those named as arguments, and prints Markdown tables. `--rounds` sets the number of
+// rounds. No result makes it fail.
 import { cpus, totalmem } from "node:os"
 import { parseArgs } from "node:util"
 import type { Options } from "./harness.ts"
 import { prepare, versionOf } from "./project.ts"
 
 const parts = {
-  call: "Per call, on a stub of the network",
+  call: "Per call, with a stub of the network",
   loopback: "Over a socket",
   waiting: "Waiting",
   webhook: "A webhook",
-  bundle: "In a browser's bundle",
+  bundle: "Browser bundle",
   import: "Import",
   types: "Type check"
 }
@@ -20,13 +20,13 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: "string", default: "11" },
-    /** Measures what the last run has packed and generated. */
+    /** Reuses the package and the generated clients of the last run. */
     prepared: { type: "boolean", default: false }
   }
 })
 const named = positionals.length === 0 ? Object.keys(parts) : positionals
 const chosen = named.filter(isPart)
-if (chosen.length < named.length) throw new Error(`the parts are ${Object.keys(parts).join(", ")}`)
+if (chosen.length < named.length) throw new Error(`Unknown part. The parts are ${Object.keys(parts).join(", ")}.`)
 const options: Options = { rounds: Number(values.rounds) }
 
 if (!values.prepared) prepare()

@@ -1,7 +1,8 @@
-// What the runners of tests share: a command, with what it prints both shown and kept, and the counts in a line of it.
-import { spawn, type SpawnOptions } from "node:child_process"
+// Runs commands for the other scripts, and reads counts of tests from their output.
+import { spawn, type SpawnOptions, spawnSync } from "node:child_process"
 import { stripVTControlCharacters } from "node:util"
 
+/** Runs a command, prints its output as it arrives, and returns its exit code and output. */
 export const run = (
   command: string,
   args: ReadonlyArray<string>,
@@ -19,5 +20,14 @@ export const run = (
     })
   })
 
-export const count = (line: string, what: string): number =>
-  Number(new RegExp(`(\\d+) ${what}`, "u").exec(line)?.[1] ?? 0)
+/** Runs a command and returns its output. Throws, with the output, if the command fails. */
+export const runSync = (cwd: string, command: string, ...args: ReadonlyArray<string>): string => {
+  const { error, status, stderr, stdout } = spawnSync(command, args, { cwd, encoding: "utf8" })
+  if (error !== undefined) throw error
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed:\n${stdout}${stderr}`)
+  return stdout
+}
+
+/** The number before a word, such as 3 in "3 passed". */
+export const count = (line: string, word: string): number =>
+  Number(new RegExp(`(\\d+) ${word}`, "u").exec(line)?.[1] ?? 0)

@@ -1,16 +1,17 @@
-// Runs every step of `npm test`, also after one has failed, and ends with the sum of them all as one plain line.
+// `npm test`: runs every step, even after a failure. The last line of the output is the total.
 import { count, run } from "./run.ts"
 
 interface Step {
   readonly name: string
   readonly command: string
-  /** The line of the tool's output that counts its tests. Without one, the step itself is the test. */
+  /** Matches the line of the output that counts the tests. A step without it counts as one test. */
   readonly counted?: RegExp
 }
 
 const steps: ReadonlyArray<Step> = [
   { name: "format", command: "oxfmt --check" },
   { name: "lint", command: "oxlint --deny-warnings" },
+  { name: "language", command: "npm run --silent lint:language" },
   { name: "types", command: "tsc" },
   { name: "type tests", command: "tstyche", counted: /^Tests:\s+(.*)$/gmu },
   { name: "unit tests", command: "vitest run --project unit", counted: /^\s*Tests\s+(.*)$/gmu },
@@ -21,7 +22,7 @@ const steps: ReadonlyArray<Step> = [
   { name: "package", command: "vitest run --project package", counted: /^\s*Tests\s+(.*)$/gmu }
 ]
 
-// What is set for a real account stays out of the tests.
+// The tests must not see the configuration of a real account.
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("RIPIO_")))
 
 let passed = 0
@@ -40,7 +41,7 @@ for (const { command, counted, name } of steps) {
     const line = [...output.matchAll(counted)].at(-1)?.[1] ?? ""
     ok = ok && count(line, "passed") > 0 && count(line, "failed") === 0
     passed += count(line, "passed")
-    // A step that fails, or runs no test at all, counts as a failure even if none of its tests is to blame.
+    // A step that exits with an error, or runs no tests, counts as at least one failure.
     failed += ok ? 0 : Math.max(1, count(line, "failed"))
   }
   if (!ok) failures.push(name)

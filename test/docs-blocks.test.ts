@@ -51,4 +51,13 @@ describe("the check of documented code", () => {
       lines: ["c.ts:5 error TS2322: Type 'number' is not assignable to type 'string'.", "0 passed, 1 failed"]
     })
   })
+
+  it("rejects an import that package.json does not export", () => {
+    const text =
+      '```ts\nimport { Sandbox } from "effect-ripio-tickets/testing"\nimport { Fault } from "effect-ripio-tickets/testing/Fault"\nexport const used = [Sandbox, Fault]\n```\n'
+    const { lines, status } = check("d.md", text)
+    assert.strictEqual(status, 1)
+    assert.match(lines[0] ?? "", /^d\.md:3 error TS2307: Cannot find module 'effect-ripio-tickets\/testing\/Fault'/u)
+    assert.deepStrictEqual(lines.slice(1), ["0 passed, 1 failed"])
+  })
 })

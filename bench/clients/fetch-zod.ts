@@ -1,4 +1,4 @@
-// The same, with every answer checked.
+// The `fetch` client, with zod validation of every response.
 import * as z from "zod"
 import { type Open, sessionOf, token } from "../client.ts"
 

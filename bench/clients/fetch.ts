@@ -1,4 +1,4 @@
-// The floor: what one would write by hand for this one endpoint, believing every answer.
+// The baseline: a hand-written client for this one endpoint. It does not validate responses.
 import { type Open, sessionOf, token } from "../client.ts"
 
 export const open: Open = async ({ baseUrl, fetch }) =>

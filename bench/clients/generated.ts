@@ -1,4 +1,4 @@
-// What @effect/openapi-generator makes.
+// The client that @effect/openapi-generator generates.
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"

@@ -1,4 +1,4 @@
-// What hey-api generates, with its zod validator of answers.
+// The client that hey-api generates, with zod validation of responses.
 import { type Open, sessionOf, token } from "../client.ts"
 import { createClient } from "../build/hey-api/client/index.js"
 import { retrieve } from "../build/hey-api/sdk.gen.js"

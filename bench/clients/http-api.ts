@@ -1,4 +1,4 @@
-// HttpApiClient over a declaration of the endpoint.
+// HttpApiClient for a declaration of the endpoint.
 import * as Effect from "effect/Effect"
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"

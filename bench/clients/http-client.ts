@@ -1,4 +1,4 @@
-// The floor on Effect's HttpClient: a request built once, no span, no check, nothing told apart.
+// The baseline on Effect's HttpClient: requests are built once. It has no spans, no validation and no typed errors.
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"

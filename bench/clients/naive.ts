@@ -1,4 +1,4 @@
-// What one would write on Effect in ten minutes: HttpClient, Schema, a span by Effect.fn, and retryTransient.
+// A short hand-written client on Effect: HttpClient, Schema, a span from Effect.fn, and retryTransient.
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"

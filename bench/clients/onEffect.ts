@@ -1,4 +1,4 @@
-// What the candidates on Effect have in common: the transport, the tracer, and one fiber for each session.
+// Shared by the candidates that use Effect: the transport, the tracer, and one fiber for each session.
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type { HttpClient } from "effect/http/HttpClient"
@@ -7,10 +7,10 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Tracer from "effect/Tracer"
 import { check, type Open } from "../client.ts"
 
-// It keeps nothing: what an exporter costs is the exporter's.
+// The tracer discards its spans, so that the benchmark does not include an exporter.
 const tracer = Layer.succeed(Tracer.Tracer, Tracer.make({ span: (options) => new Tracer.NativeSpan(options) }))
 
-/** @param make gives what retrieves a ticket, and ends in the ticket's `issueKey` or "no such ticket" */
+/** @param make returns a function that retrieves a ticket, and returns its `issueKey` or "no such ticket" */
 export const onEffect =
   <R, E>(
     make: (baseUrl: string) => Effect.Effect<(id: string) => Effect.Effect<string, unknown>, E, R | HttpClient>,
@@ -28,7 +28,7 @@ export const onEffect =
     return (id, calls) => {
       const call = Effect.map(
         Effect.suspend(() => retrieve(id)),
-        (seen) => check(id, seen)
+        (result) => check(id, result)
       )
       return runtime.runPromise(Effect.forEach(Array.from({ length: calls }), () => call, { discard: true }))
     }

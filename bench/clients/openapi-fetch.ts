@@ -1,4 +1,4 @@
-// openapi-fetch over the types of openapi-typescript: typed, and nothing checked.
+// openapi-fetch with the types of openapi-typescript. It does not validate responses.
 import createClient from "openapi-fetch"
 import type { paths } from "../build/openapi-typescript.ts"
 import { type Open, sessionOf, token } from "../client.ts"

@@ -1,4 +1,4 @@
-// The floor on Node.js: undici's own request, believing every answer.
+// The baseline on Node.js: `request` of undici. It does not validate responses.
 import { request } from "undici"
 import { type Open, sessionOf, token } from "../client.ts"
 

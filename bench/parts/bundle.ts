@@ -1,4 +1,4 @@
-// What each candidate adds to a browser's bundle: minified, tree-shaken, then compressed.
+// The size that each candidate adds to a browser bundle: minified, tree-shaken and compressed.
 import { build } from "esbuild"
 import { gzipSync } from "node:zlib"
 import { table } from "../harness.ts"
@@ -24,7 +24,7 @@ const options = `{ environment: "sandbox", clientId: "partner", clientSecret: Re
 
 const entries = {
   "effect/http: GET and schemaBodyJson": `${effectHttp}${get}${run("ticket")}`,
-  "effect/http: what such a client needs as well": `${effectHttp}
+  "effect/http: the parts that such a client also needs": `${effectHttp}
     import * as Cache from "effect/Cache"
     import * as Context from "effect/Context"
     import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -85,12 +85,12 @@ const entries = {
   )
 }
 
-const floor = "effect/http: GET and schemaBodyJson"
+const baseline = "effect/http: GET and schemaBodyJson"
 const whole = "ours: the whole client"
 
 interface Bundle {
   readonly gzip: number
-  /** The minified bytes that each module contributes. */
+  /** The minified size of each module, in bytes. */
   readonly modules: ReadonlyMap<string, number>
 }
 
@@ -119,21 +119,21 @@ const kilo = (bytes: number) => (bytes / 1000).toFixed(1)
 export const measure = async (): Promise<string> => {
   const bundles = new Map<string, Bundle>()
   for (const [name, contents] of Object.entries(entries)) bundles.set(name, await bundle(contents))
-  const base = bundles.get(floor)!
+  const base = bundles.get(baseline)!
   const ours = [...bundles.get(whole)!.modules]
     .map(([path, bytes]) => [path, bytes - (base.modules.get(path) ?? 0)] as const)
     .filter(([, bytes]) => bytes > 100)
     .toSorted(([, one], [, other]) => other - one)
-  const strays = [...bundles.get(whole)!.modules.keys()].filter((path) =>
+  const unwanted = [...bundles.get(whole)!.modules.keys()].filter((path) =>
     /ripio-tickets.*(testing|[wW]ebhook)/u.test(path)
   )
   return [
     table(
-      ["", "kB gzip", `more than ${floor}`],
+      ["", "kB gzip", `more than ${baseline}`],
       [...bundles].map(([name, { gzip }]) => [name, kilo(gzip), kilo(gzip - base.gzip)])
     ),
-    `Modules of the sandbox and of webhooks in the whole client: ${strays.length === 0 ? "none" : strays.join(", ")}.`,
-    `What it has more than "${floor}", before compression:`,
+    `Modules of the sandbox and of webhooks in the whole client: ${unwanted.length === 0 ? "none" : unwanted.join(", ")}.`,
+    `The largest modules of "${whole}" beyond "${baseline}", before compression:`,
     table(
       ["module", "kB"],
       ours.slice(0, 25).map(([path, bytes]) => [path, kilo(bytes)])

@@ -1,8 +1,9 @@
-// How long a fresh process takes to load a candidate, its dependencies included.
-import { between, median, type Options, rounds, table } from "../harness.ts"
-import { bench, run } from "../project.ts"
+// The time in which a new process loads a candidate and its dependencies.
+import { medianOfPairs, median, type Options, measureRounds, table } from "../harness.ts"
+import { runSync } from "../../scripts/run.ts"
+import { bench } from "../project.ts"
 
-const floor = "effect/http's client"
+const baseline = "effect/http's client"
 const client = [
   "Effect",
   "Layer",
@@ -14,8 +15,8 @@ const client = [
 ]
 
 const candidates: Readonly<Record<string, ReadonlyArray<string>>> = {
-  [floor]: client.map((module) => `effect/${module}`),
-  "the barrels effect and effect/http": ["effect", "effect/http"],
+  [baseline]: client.map((module) => `effect/${module}`),
+  "the index modules effect and effect/http": ["effect", "effect/http"],
   "effect-ripio-tickets": ["effect-ripio-tickets"],
   "effect-ripio-tickets, and the client": ["effect-ripio-tickets", ...client.map((module) => `effect/${module}`)],
   zod: ["zod"],
@@ -31,7 +32,7 @@ interface Loading {
 
 const load = (modules: ReadonlyArray<string>): Loading =>
   JSON.parse(
-    run(
+    runSync(
       bench,
       process.execPath,
       "--input-type=module",
@@ -44,16 +45,16 @@ const load = (modules: ReadonlyArray<string>): Loading =>
   ) as Loading
 
 export const measure = async (options: Options): Promise<string> => {
-  const asks = Object.entries(candidates).map(([name, modules]) => [name, async () => load(modules)] as const)
-  const answers = await rounds(new Map(asks), { ...options, warmUps: 1 })
-  const of = (name: string) => answers.get(name)!
+  const measurements = Object.entries(candidates).map(([name, modules]) => [name, async () => load(modules)] as const)
+  const results = await measureRounds(new Map(measurements), { ...options, warmUps: 1 })
+  const of = (name: string) => results.get(name)!
   return table(
-    ["", "ms", "ms CPU", `x ${floor}, CPU`],
+    ["", "ms", "ms CPU", `x ${baseline}, CPU`],
     Object.keys(candidates).map((name) => [
       name,
       median(of(name).map(({ wall }) => wall)).toFixed(0),
       median(of(name).map(({ cpu }) => cpu)).toFixed(0),
-      between(of(name), of(floor), (one, base) => one.cpu / base.cpu).toFixed(2)
+      medianOfPairs(of(name), of(baseline), (one, base) => one.cpu / base.cpu).toFixed(2)
     ])
   )
 }

@@ -1,6 +1,6 @@
-// What a call costs over a real socket, with 1, 50 and 500 in flight against a small server in a process of its own.
+// The cost of a call over a real socket, with 1, 50 and 500 calls in flight to a server in another process.
 import { known } from "../client.ts"
-import { between, type Cost, median, type Options, type Role, rounds, table, worker } from "../harness.ts"
+import { medianOfPairs, type Cost, median, type Options, type Role, measureRounds, table, worker } from "../harness.ts"
 
 const roles = new Map<string, Role>([
   ["undici.request", { client: "undici" }],
@@ -17,7 +17,7 @@ const peers = ["fetch", "fetch-zod", "undici.request"]
 
 export const measure = async (options: Options): Promise<string> => {
   const server = await worker("server", {})
-  const { url: baseUrl } = await server.ask<{ readonly url: string }>({})
+  const { url: baseUrl } = await server.send<{ readonly url: string }>({})
   const workers = await Promise.all(
     [...roles].map(async ([name, role]) => [name, await worker("client", { ...role, baseUrl })] as const)
   )
@@ -27,9 +27,11 @@ export const measure = async (options: Options): Promise<string> => {
     { inFlight: 50, calls: 1500 },
     { inFlight: 500, calls: 2000 }
   ]) {
-    const asks = workers.map(([name, { ask }]) => [name, () => ask<Cost>({ id: known, calls, inFlight })] as const)
-    const answers = await rounds(new Map(asks), options)
-    const of = (name: string) => answers.get(name)!
+    const measurements = workers.map(
+      ([name, { send }]) => [name, () => send<Cost>({ id: known, calls, inFlight })] as const
+    )
+    const results = await measureRounds(new Map(measurements), options)
+    const of = (name: string) => results.get(name)!
     sections.push(
       `### ${inFlight} in flight\n\n` +
         table(
@@ -38,7 +40,7 @@ export const measure = async (options: Options): Promise<string> => {
             name,
             median(of(name).map(({ cpu }) => cpu)).toFixed(0),
             median(of(name).map(({ wall }) => 1e6 / wall)).toFixed(0),
-            ...peers.map((peer) => between(of(peer), of(name), (base, one) => base.wall / one.wall).toFixed(2))
+            ...peers.map((peer) => medianOfPairs(of(peer), of(name), (base, one) => base.wall / one.wall).toFixed(2))
           ])
         )
     )

@@ -1,12 +1,13 @@
-// What a small program costs the type checker: `tsc --extendedDiagnostics`, without the checks of libraries.
+// The type-checking cost of a small program: `tsc --extendedDiagnostics`, with `skipLibCheck`.
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { between, median, type Options, rounds, table } from "../harness.ts"
-import { bench, bin, run } from "../project.ts"
+import { medianOfPairs, median, type Options, measureRounds, table } from "../harness.ts"
+import { runSync } from "../../scripts/run.ts"
+import { bench, bin } from "../project.ts"
 
-const floor = "effect/http"
+const baseline = "effect/http"
 const programs = {
-  [floor]: `
+  [baseline]: `
     import * as Effect from "effect/Effect"
     import * as FetchHttpClient from "effect/http/FetchHttpClient"
     import * as HttpClient from "effect/http/HttpClient"
@@ -74,7 +75,7 @@ export const measure = async (options: Options): Promise<string> => {
     writeFileSync(project(name), JSON.stringify({ compilerOptions, files: [program] }))
   }
   const check = (compiler: string, name: string): Checking => {
-    const output = run(folder, compiler, "--project", project(name), "--extendedDiagnostics")
+    const output = runSync(folder, compiler, "--project", project(name), "--extendedDiagnostics")
     return {
       seconds: figure(output, "Total time"),
       instantiations: figure(output, "Instantiations"),
@@ -83,16 +84,16 @@ export const measure = async (options: Options): Promise<string> => {
   }
   const sections: Array<string> = []
   for (const [title, compiler] of Object.entries(compilers)) {
-    const asks = Object.keys(programs).map((name) => [name, async () => check(compiler, name)] as const)
-    const answers = await rounds(new Map(asks), { rounds: Math.min(5, options.rounds), warmUps: 1 })
-    const of = (name: string) => answers.get(name)!
+    const measurements = Object.keys(programs).map((name) => [name, async () => check(compiler, name)] as const)
+    const results = await measureRounds(new Map(measurements), { rounds: Math.min(5, options.rounds), warmUps: 1 })
+    const of = (name: string) => results.get(name)!
     sections.push(
       table(
-        [title, "s", `x ${floor}`, "types", "instantiations"],
+        [title, "s", `x ${baseline}`, "types", "instantiations"],
         Object.keys(programs).map((name) => [
           name,
           median(of(name).map(({ seconds }) => seconds)).toFixed(2),
-          between(of(name), of(floor), (one, base) => one.seconds / base.seconds).toFixed(2),
+          medianOfPairs(of(name), of(baseline), (one, base) => one.seconds / base.seconds).toFixed(2),
           `${of(name)[0]!.types}`,
           `${of(name)[0]!.instantiations}`
         ])

@@ -1,10 +1,10 @@
-// What it costs to wait for many tickets at once.
-import { median, type Options, rounds, table, worker } from "../harness.ts"
+// The cost of waiting for many tickets at the same time.
+import { median, type Options, measureRounds, table, worker } from "../harness.ts"
 
 export interface Waiting {
-  /** Of heap, for each ticket. */
+  /** Heap per ticket. */
   readonly bytes: number
-  /** Of CPU, for each poll. */
+  /** CPU time per poll. */
   readonly micros: number
 }
 
@@ -20,21 +20,21 @@ const candidates = [
 ]
 
 export const measure = async (options: Options): Promise<string> => {
-  const ask = async (candidate: string) => {
-    const { ask, stop } = await worker("waiting", { candidate, every, tickets }, ["--expose-gc"])
-    const waiting = await ask<Waiting>({})
+  const measureOne = async (candidate: string) => {
+    const { send, stop } = await worker("waiting", { candidate, every, tickets }, ["--expose-gc"])
+    const waiting = await send<Waiting>({})
     await stop()
     return waiting
   }
-  // Each takes 10 s, and the heap hardly differs from one round to the next.
+  // A measurement takes 10 s, and its heap varies little between rounds.
   const few = { rounds: Math.min(3, options.rounds), warmUps: 0 }
-  const answers = await rounds(new Map(candidates.map((name) => [name, () => ask(name)])), few)
+  const results = await measureRounds(new Map(candidates.map((name) => [name, () => measureOne(name)])), few)
   return table(
     [`${tickets.toLocaleString("en")} tickets, a poll every ${every / 1000} s`, "bytes a ticket", "µs a poll"],
     candidates.map((name) => [
       name,
-      median(answers.get(name)!.map(({ bytes }) => bytes)).toFixed(0),
-      median(answers.get(name)!.map(({ micros }) => micros)).toFixed(1)
+      median(results.get(name)!.map(({ bytes }) => bytes)).toFixed(0),
+      median(results.get(name)!.map(({ micros }) => micros)).toFixed(1)
     ])
   )
 }

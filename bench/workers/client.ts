@@ -1,4 +1,4 @@
-// One candidate in a process of its own, which makes calls when it is told to and says what they cost.
+// Runs one candidate. Each message requests a number of calls, and the reply is their cost.
 import { type Open, stub } from "../client.ts"
 import type { Cost, Role } from "../harness.ts"
 import { role, serve } from "./serve.ts"

@@ -1,4 +1,4 @@
-// Generates the candidates that are generated, out of the repository's sight.
+// Generates the clients of the generators in bench/build, which is not committed.
 import { createClient } from "@hey-api/openapi-ts"
 import * as OpenApiGenerator from "@effect/openapi-generator/OpenApiGenerator"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ const document = JSON.parse(readFileSync(join(build, "openapi.json"), "utf8"))
 
 writeFileSync(join(build, "openapi-typescript.ts"), astToString(await openapiTypescript(document)))
 
-// Of answers only: its validator of requests builds a schema for each call, which costs more than all the rest.
+// Validates only responses: the validator of requests builds a schema for each call, which would dominate the cost.
 await createClient({
   input: join(build, "openapi.json"),
   output: join(build, "hey-api"),
@@ -24,7 +24,7 @@ await createClient({
     { name: "@hey-api/sdk", validator: { response: true } }
   ]
 })
-// It imports ./x.js where it wrote x.ts.
+// The generated modules are TypeScript, and import each other as .js: compile them.
 const entryPoints = globSync(join(build, "hey-api", "**", "*.ts"))
 buildSync({ entryPoints, outdir: join(build, "hey-api"), format: "esm", target: "es2023" })
 
@@ -33,5 +33,5 @@ const source = await Effect.runPromise(
     generator.generate(document, { name: "Tickets", format: "httpclient" })
   ).pipe(Effect.provide(OpenApiGenerator.layerTransformerSchema))
 )
-// It was made for a beta of Effect 4.
+// The generator targets a beta of Effect 4, with other module paths.
 writeFileSync(join(build, "effect.ts"), source.replaceAll("effect/unstable/", "effect/"))

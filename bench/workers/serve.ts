@@ -1,12 +1,12 @@
 import type { Load } from "../harness.ts"
 
-/** What the process is to be: it is told so when it is started. */
+/** The configuration of the process, from its first argument. */
 export const role = (): unknown => JSON.parse(process.argv[2]!)
 
-/** Answers each question of the bench. What goes wrong ends the process, and the bench with it. */
-export const serve = (answer: (load: Load) => Promise<object>): void => {
+/** Replies to each message of the benchmark. An error ends the process, and thereby the benchmark. */
+export const serve = (run: (load: Load) => Promise<object>): void => {
   process.on("message", (load: Load) => {
-    void answer(load).then((answer) => process.send!(answer))
+    void run(load).then((result) => process.send!(result))
   })
   process.send!("ready")
 }

@@ -1,16 +1,16 @@
-// The API as a small server, in a process of its own.
+// A small server of the API.
 import { once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { answerTo } from "../client.ts"
+import { responseTo } from "../client.ts"
 import { serve } from "./serve.ts"
 
 const server = createServer((request, response) => {
-  const { bytes, headers, status } = answerTo(request.url!)
-  // Nothing that is measured has a body, but for the request of a token.
+  const { bytes, headers, status } = responseTo(request.url!)
+  // Read the body before the response: a token request has one.
   request.resume().once("end", () => response.writeHead(status, headers).end(bytes))
 })
-// A connection that idles while the others have their turn must not be closed.
+// Connections are idle while other candidates run, and must stay open.
 server.keepAliveTimeout = 0
 server.listen(0, "127.0.0.1")
 await once(server, "listening")

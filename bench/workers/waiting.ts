@@ -1,5 +1,5 @@
-// One way to wait for the outcome of many tickets, in a process of its own: what a ticket that waits holds, and what
-// asking for it costs. The network is nothing but the text of an answer, as it would hide what is measured.
+// Measures one way to wait for the outcomes of many tickets: the memory per ticket, and the CPU time per poll. The HTTP
+// client returns the text of a response directly, since a network would dominate the cost.
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
@@ -25,13 +25,13 @@ const { candidate, every, tickets } = role() as {
 const sleep = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
 
 let polls = 0
-const answerTo = (url: string) => {
+const responseTo = (url: string) => {
   polls++
   return `{"ticketId":"${url.slice(-37, -1)}","status":"PENDING","issueKey":null}`
 }
 
 const headers = { "content-type": "application/json", "content-length": "90" }
-class Ready {
+class StubResponse {
   readonly [HttpClientResponse.TypeId] = HttpClientResponse.TypeId
   readonly status = 200
   readonly headers = headers
@@ -39,11 +39,11 @@ class Ready {
   readonly request: HttpClientRequest
   constructor(request: HttpClientRequest) {
     this.request = request
-    this.text = Effect.succeed(answerTo(request.url))
+    this.text = Effect.succeed(responseTo(request.url))
   }
 }
 const http: HttpClient.HttpClient = HttpClient.makeWith<never, never, HttpClientError, never>(
-  Effect.map((request) => new Ready(request) as unknown as HttpClientResponse.HttpClientResponse),
+  Effect.map((request) => new StubResponse(request) as unknown as HttpClientResponse.HttpClientResponse),
   Effect.succeed
 )
 
@@ -54,9 +54,9 @@ const Ticket = Schema.Struct({
   issueKey: Schema.NullOr(Schema.String)
 })
 const decode = Schema.decodeUnknownEffect(Ticket)
-const isOver = ({ status }: typeof Ticket.Type) => status !== "PENDING"
+const isOutcome = ({ status }: typeof Ticket.Type) => status !== "PENDING"
 
-/** The least that a poll on Effect does. */
+/** The minimum work of a poll on Effect. */
 const poll = (id: string) =>
   http.get(url(id)).pipe(
     Effect.flatMap((response) => response.text),
@@ -75,13 +75,13 @@ const schedule = Schedule.spaced(every)
 
 const candidates = {
   "a loop of promises": async (id: string) => {
-    const text = async (url: string) => answerTo(url)
+    const text = async (url: string) => responseTo(url)
     while ((JSON.parse(await text(url(id))) as { readonly status: string }).status === "PENDING") await sleep(every)
   },
   "a loop with Effect.sleep": (id: string) => {
     void Effect.runFork(
       Effect.gen(function* () {
-        while (!isOver(yield* poll(id))) yield* Effect.sleep(every)
+        while (!isOutcome(yield* poll(id))) yield* Effect.sleep(every)
       })
     )
   },
@@ -91,7 +91,7 @@ const candidates = {
         poll(id),
         schedule.pipe(
           Schedule.setInputType<typeof Ticket.Type>(),
-          Schedule.while(({ input }) => !isOver(input))
+          Schedule.while(({ input }) => !isOutcome(input))
         )
       )
     )
@@ -113,21 +113,21 @@ const heap = () => {
   global.gc!()
   return process.memoryUsage().heapUsed
 }
-const until = async (count: number): Promise<void> => {
+const untilPolls = async (count: number): Promise<void> => {
   await sleep(20)
-  if (polls < count) await until(count)
+  if (polls < count) await untilPolls(count)
 }
 
 serve(async (): Promise<Waiting> => {
   const ids = Array.from({ length: tickets }, () => randomUUID())
   const before = heap()
   for (const id of ids) void candidates[candidate](id)
-  await until(2 * tickets)
+  await untilPolls(2 * tickets)
   await sleep(every / 10)
   const bytes = (heap() - before) / tickets
   const start = polls
   const cpu = process.cpuUsage()
-  await until(3 * tickets)
+  await untilPolls(3 * tickets)
   const { system, user } = process.cpuUsage(cpu)
   return { bytes, micros: (system + user) / (polls - start) }
 })

@@ -22,7 +22,7 @@ import { faultyProxy, type Plan } from "./proxy.ts"
 const clientId = "partner"
 const clientSecret = Redacted.make("a secret of the partner")
 
-/** The two calls that may be repeated, each as the first request of its client. */
+/** The two operations that are retried. Each builds a new client, so that its request is the client's first. */
 const operations = {
   retrieve: (baseUrl: string, client: Layer.Layer<HttpClient>, options: RequestOptions) =>
     Effect.map(Layer.build(withTokenAt(baseUrl, client, options)), (context) =>
@@ -42,9 +42,10 @@ const operations = {
 
 type Operation = keyof typeof operations
 
-const good: Record<Operation, string> = { retrieve: "Created", token: "a token" }
+/** The result of each operation when nothing fails. */
+const success: Record<Operation, string> = { retrieve: "Created", token: "a token" }
 
-const ended = (exit: Exit.Exit<string, unknown>) => {
+const describeExit = (exit: Exit.Exit<string, unknown>) => {
   if (Exit.isSuccess(exit)) return exit.value
   const error = Cause.squash(exit.cause)
   if (!(error instanceof RipioHttpError)) return Cause.pretty(exit.cause)
@@ -53,7 +54,7 @@ const ended = (exit: Exit.Exit<string, unknown>) => {
   return `${reason._tag}${status} after ${attempts}`
 }
 
-/** The three ways in which HTTP/1.1 says where an answer ends. */
+/** The three ways in which HTTP/1.1 marks the end of a response. */
 const framings = ["length", "chunked", "until closed"] as const
 
 type Framing = (typeof framings)[number]
@@ -78,7 +79,7 @@ const upstream = (framing: Framing) =>
     (baseUrl) => Number(new URL(baseUrl).port)
   )
 
-/** One call through a proxy of its own: how it ends, how often it tried, and what it leaves open. */
+/** Runs one operation through a new proxy, and returns its result and the proxy. */
 const call = (
   port: number,
   client: Layer.Layer<HttpClient>,
@@ -93,37 +94,48 @@ const call = (
       ...options
     })
     const exit = yield* Effect.exit(Effect.timeout(run, "20 seconds"))
-    return { how: ended(exit), proxy }
+    return { result: describeExit(exit), proxy }
   })
 
-/** How many bytes a call sends and receives, when nothing goes wrong. */
-const lengths = Effect.fnUntraced(function* (port: number, client: Layer.Layer<HttpClient>, operation: Operation) {
-  const { how, proxy } = yield* Effect.scoped(call(port, client, operation))
-  assert.strictEqual(how, good[operation])
-  assert.isAbove(Math.min(proxy.seen.passed.request, proxy.seen.passed.answer), 100)
-  return proxy.seen.passed
+const resultAndAttempts = (port: number, client: Layer.Layer<HttpClient>, operation: Operation, plan: Plan) =>
+  Effect.map(Effect.scoped(call(port, client, operation, plan)), ({ proxy, result }) => ({
+    result,
+    attempts: proxy.seen.attempts
+  }))
+
+/** The number of bytes that an operation sends and receives when nothing fails. */
+const messageLengths = Effect.fnUntraced(function* (
+  port: number,
+  client: Layer.Layer<HttpClient>,
+  operation: Operation
+) {
+  const { proxy, result } = yield* Effect.scoped(call(port, client, operation))
+  assert.strictEqual(result, success[operation])
+  assert.isAbove(Math.min(proxy.seen.forwarded.request, proxy.seen.forwarded.response), 100)
+  return proxy.seen.forwarded
 })
 
-const kinds = ["reset", "close", "half-close", "stall"] as const
+const faults = ["reset", "close", "half-close", "stall"] as const
 
-/** Every fault at every byte is many thousands of connections: by default each byte has one of them, in turn. */
-const all = process.env["FAULTS"] === "all"
+/** All faults at all bytes are many thousands of connections. By default each byte gets one fault, in rotation. */
+const everyFault = process.env["FAULTS"] === "all"
 
-const expected = (framing: Framing, { at, how, side }: Plan): ReadonlyArray<string> => {
-  if (how === "stall") return ["TimedOut after 2"]
+const expectedResults = (framing: Framing, { fault, offset, side }: Plan): ReadonlyArray<string> => {
+  if (fault === "stall") return ["TimedOut after 2"]
   if (side === "request") {
-    // A server may say what it thinks of half a request.
-    return how === "half-close" && at > 0
+    // The server may reject half of a request.
+    return fault === "half-close" && offset > 0
       ? ["TransportFailed after 2", "UnexpectedResponse 400 after 1"]
       : ["TransportFailed after 2"]
   }
-  // Nothing says that more should have come, not even a reset to these clients; but half of an object is no JSON.
-  return framing === "until closed" && at >= head.length
+  // Such a response ends with the connection, so the client cannot detect that it is incomplete. These clients do not
+  // report a reset either. The body is then half of a JSON object.
+  return framing === "until closed" && offset >= head.length
     ? ["UnexpectedResponse 200 after 1"]
     : ["TransportFailed after 2"]
 }
 
-/** Counts the fibers of an effect. */
+/** Counts the fibers that an effect starts, and those that are active at its end. */
 const countingFibers = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const fibers = { started: 0, active: 0 }
@@ -136,41 +148,47 @@ const countingFibers = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     }).pipe(Effect.map((value) => ({ value, fibers })))
   })
 
-for (const [turn, [name, client]] of sockets.entries()) {
-  describe(`faults at every byte, by ${name}`, () => {
+const sides = ["request", "response"] as const
+
+/** Every ninth offset of a message. */
+const offsets = (length: number) => Array.from({ length: Math.ceil(length / 9) }, (_, index) => index * 9)
+
+for (const [rotation, [name, client]] of sockets.entries()) {
+  describe(`faults at every byte, with ${name}`, () => {
     for (const operation of ["retrieve", "token"] as const) {
       for (const framing of framings) {
-        for (const side of ["request", "answer"] as const) {
-          // The framing of the answer makes no difference to the request.
+        for (const side of sides) {
+          // The framing of the response does not affect the request.
           if (side === "request" && framing !== "length") continue
-          const what = side === "answer" ? `answer to ${operation}, ${framing}` : `request of ${operation}`
+          const message = side === "response" ? `response to ${operation} (${framing})` : `request of ${operation}`
 
           it.live(
-            `of the ${what}: the right error, the right attempts, and nothing is left open`,
+            `${message}: expected error and attempts, no open connection, no active fiber`,
             () =>
               Effect.gen(function* () {
                 const port = yield* upstream(framing)
-                const total = (yield* lengths(port, client, operation))[side]
-                const plans = Array.from({ length: total }, (_, at) =>
-                  kinds
-                    .filter((_, index) => all || index === (at + turn) % kinds.length)
-                    .map((how): Plan => ({ side, at, how }))
+                const total = (yield* messageLengths(port, client, operation))[side]
+                const plans = Array.from({ length: total }, (_, offset) =>
+                  faults
+                    .filter((_, index) => everyFault || index === (offset + rotation) % faults.length)
+                    .map((fault): Plan => ({ side, offset, fault }))
                 ).flat()
                 const { fibers, value } = yield* Effect.forEach(
                   plans,
                   Effect.fnUntraced(function* (plan) {
-                    const timeout = plan.how === "stall" ? "300 millis" : "10 seconds"
-                    const { how, proxy } = yield* call(port, client, operation, plan, { timeout })
-                    const left = yield* proxy.left
-                    const { asked } = proxy.seen
-                    const should = expected(framing, plan)
-                    const attempts = Number(how.at(-1))
-                    // On a busy machine the time of an attempt may be up before it has left.
-                    const isAsked = plan.how === "stall" ? asked <= attempts : asked === attempts
-                    return should.includes(how) && isAsked && left === 0
+                    const timeout = plan.fault === "stall" ? "300 millis" : "10 seconds"
+                    const { proxy, result } = yield* call(port, client, operation, plan, { timeout })
+                    const open = yield* proxy.openConnections
+                    const { attempts } = proxy.seen
+                    const expected = expectedResults(framing, plan)
+                    const reported = Number(result.at(-1))
+                    // On a busy machine an attempt may time out before it has connected.
+                    const isCounted = plan.fault === "stall" ? attempts <= reported : attempts === reported
+                    return expected.includes(result) && isCounted && open === 0
                       ? []
                       : [
-                          `${plan.how} at ${plan.at}: ${how}, asked ${asked} times, ${left} left; not ${should.join(" or ")}`
+                          `${plan.fault} at ${plan.offset}: ${result}, ${attempts} attempts, ${open} open connections; ` +
+                            `expected ${expected.join(" or ")}`
                         ]
                   }, Effect.scoped),
                   { concurrency: 64 }
@@ -179,70 +197,56 @@ for (const [turn, [name, client]] of sockets.entries()) {
                 assert.strictEqual(fibers.active, 0)
                 assert.isAbove(fibers.started, plans.length)
               }).pipe(Effect.scoped),
-            all ? 120_000 : 30_000
+            everyFault ? 120_000 : 30_000
           )
         }
       }
 
-      it.live(`of ${operation} on the first connection alone: the second one makes it good`, () =>
+      it.live(`${operation}: the second attempt succeeds after a fault on the first connection`, () =>
         Effect.gen(function* () {
           const port = yield* upstream("length")
-          const total = yield* lengths(port, client, operation)
-          const plans = (["request", "answer"] as const).flatMap((side) =>
-            Array.from({ length: Math.ceil(total[side] / 9) }, (_, index) => index * 9).map((at): Plan => ({
+          const total = yield* messageLengths(port, client, operation)
+          const plans = sides.flatMap((side) =>
+            offsets(total[side]).map((offset): Plan => ({
               side,
-              at,
-              how: at % 2 === 0 ? "reset" : "close",
+              offset,
+              fault: offset % 2 === 0 ? "reset" : "close",
               connections: 1
             }))
           )
-          const ends = yield* Effect.forEach(
-            plans,
-            (plan) =>
-              Effect.map(Effect.scoped(call(port, client, operation, plan)), ({ how, proxy }) => [
-                how,
-                proxy.seen.asked
-              ]),
-            { concurrency: 16 }
-          )
+          const results = yield* Effect.forEach(plans, (plan) => resultAndAttempts(port, client, operation, plan), {
+            concurrency: 16
+          })
           assert.deepStrictEqual(
-            ends,
-            plans.map(() => [good[operation], 2])
+            results,
+            plans.map(() => ({ result: success[operation], attempts: 2 }))
           )
         }).pipe(Effect.scoped)
       )
 
-      it.live(`of ${operation}: what is late or slow is waited for, up to the time limit and no longer`, () =>
+      it.live(`${operation}: waits for late or slow bytes until the timeout, and no longer`, () =>
         Effect.gen(function* () {
           const port = yield* upstream("chunked")
-          const total = yield* lengths(port, client, operation)
-          const plans = (["request", "answer"] as const).flatMap((side) => [
-            ...Array.from({ length: Math.ceil(total[side] / 9) }, (_, index): Plan => ({
-              side,
-              at: index * 9,
-              how: "delay",
-              milliseconds: 30
-            })),
-            { side, at: 0, how: "throttle" } satisfies Plan
+          const total = yield* messageLengths(port, client, operation)
+          const plans = sides.flatMap((side) => [
+            ...offsets(total[side]).map((offset): Plan => ({ side, offset, fault: "delay", milliseconds: 30 })),
+            { side, offset: 0, fault: "throttle" } satisfies Plan
           ])
-          const ends = yield* Effect.forEach(
-            plans,
-            (plan) =>
-              Effect.map(Effect.scoped(call(port, client, operation, plan)), ({ how, proxy }) => [
-                how,
-                proxy.seen.asked
-              ]),
-            { concurrency: 16 }
-          )
+          const results = yield* Effect.forEach(plans, (plan) => resultAndAttempts(port, client, operation, plan), {
+            concurrency: 16
+          })
           assert.deepStrictEqual(
-            ends,
-            plans.map(() => [good[operation], 1])
+            results,
+            plans.map(() => ({ result: success[operation], attempts: 1 }))
           )
-          // Bytes that keep coming do not make it longer.
-          const drip: Plan = { side: "answer", at: 0, how: "throttle", milliseconds: 5 }
+          // A steady trickle of bytes does not extend the timeout.
+          const trickle: Plan = { side: "response", offset: 0, fault: "throttle", milliseconds: 5 }
           const start = performance.now()
-          const { how, proxy } = yield* call(port, client, operation, drip, { timeout: "200 millis" })
-          assert.deepStrictEqual([how, proxy.seen.asked, yield* proxy.left], ["TimedOut after 2", 2, 0])
+          const { proxy, result } = yield* call(port, client, operation, trickle, { timeout: "200 millis" })
+          assert.deepStrictEqual(
+            { result, attempts: proxy.seen.attempts, open: yield* proxy.openConnections },
+            { result: "TimedOut after 2", attempts: 2, open: 0 }
+          )
           assert.isAtLeast(performance.now() - start, 400)
           assert.isBelow(performance.now() - start, 200 * 5 * 2)
         }).pipe(Effect.scoped)

@@ -3,30 +3,30 @@ import * as Effect from "effect/Effect"
 import { listeningUntilEnd } from "../../support/ports.ts"
 
 /**
- * What befalls the bytes of one direction, once so many of them have been let through and another one is there:
+ * A fault in one direction of a connection. It starts when `offset` bytes have been forwarded and another byte arrives:
  *
- * - `reset`, `close`: the connection goes, with a RST or with a FIN.
- * - `half-close`: a FIN to the one who waits for the rest, and the connection stays for whoever does not leave it.
- * - `stall`: nothing any more, with the connection open.
- * - `delay`: nothing for a while, and then the rest.
- * - `throttle`: the rest byte by byte, with a pause before each.
+ * - `reset`, `close`: the proxy ends the client's connection with a RST or a FIN.
+ * - `half-close`: the proxy sends a FIN to the receiver of the remaining bytes. Only the client closes the connection.
+ * - `stall`: the proxy forwards nothing, and the connection stays open.
+ * - `delay`: the proxy waits, then forwards the remaining bytes.
+ * - `throttle`: the proxy forwards the remaining bytes one at a time, with a pause between them.
  */
 export interface Plan {
-  readonly side: "request" | "answer"
-  readonly at: number
-  readonly how: "reset" | "close" | "half-close" | "stall" | "delay" | "throttle"
-  /** Of `delay` and `throttle`. */
+  readonly side: "request" | "response"
+  readonly offset: number
+  readonly fault: "reset" | "close" | "half-close" | "stall" | "delay" | "throttle"
+  /** The pause of `delay` and `throttle`. */
   readonly milliseconds?: number
-  /** Spares the connections after so many. */
+  /** The number of connections with the fault. Later connections have none. */
   readonly connections?: number
 }
 
-/** A connection between a client and a server, under a plan or none. */
-const join = (client: Socket, upstream: Socket, passed: Record<Plan["side"], number>, plan: Plan | undefined) => {
-  const befall = (to: Socket, rest: Buffer, { how, milliseconds = 0 }: Plan) => {
-    switch (how) {
+/** Connects a client to a server, with or without a fault. */
+const join = (client: Socket, upstream: Socket, forwarded: Record<Plan["side"], number>, plan: Plan | undefined) => {
+  const applyFault = (to: Socket, rest: Buffer, { fault, milliseconds = 0 }: Plan) => {
+    switch (fault) {
       case "reset":
-        // What was let through has arrived by then.
+        // A RST discards unsent bytes: send those that were forwarded first.
         if (to === client) to.write("", () => client.resetAndDestroy())
         else client.resetAndDestroy()
         return
@@ -43,75 +43,75 @@ const join = (client: Socket, upstream: Socket, passed: Record<Plan["side"], num
         return
       case "throttle": {
         let next = 0
-        const drip = () => {
+        const writeNext = () => {
           if (next >= rest.length || !to.writable) return
           to.write(rest.subarray(next, ++next))
-          if (milliseconds === 0) setImmediate(drip)
-          else setTimeout(drip, milliseconds)
+          if (milliseconds === 0) setImmediate(writeNext)
+          else setTimeout(writeNext, milliseconds)
         }
-        drip()
+        writeNext()
       }
     }
   }
 
-  let isOver = false
-  // Whoever leaves a fault has left: nobody waits for our end of it.
-  const leave = () => void (isOver && client.readableEnded && client.destroy())
-  const pass = (side: Plan["side"], from: Socket, to: Socket) => {
+  let isFaulted = false
+  // A client that ends its side after a fault does not wait for the proxy to end the other side.
+  const closeIfAbandoned = () => void (isFaulted && client.readableEnded && client.destroy())
+  const forward = (side: Plan["side"], from: Socket, to: Socket) => {
     let isCut = false
     from.on("data", (bytes) => {
       if (isCut) return
-      const room = plan?.side === side ? plan.at - passed[side] : Infinity
-      passed[side] += Math.min(bytes.length, room)
+      const room = plan?.side === side ? plan.offset - forwarded[side] : Infinity
+      forwarded[side] += Math.min(bytes.length, room)
       if (bytes.length <= room) return void (to.writable && to.write(bytes))
-      isCut = isOver = true
+      isCut = isFaulted = true
       if (room > 0) to.write(bytes.subarray(0, room))
-      if (plan !== undefined) befall(to, bytes.subarray(room), plan)
-      leave()
+      if (plan !== undefined) applyFault(to, bytes.subarray(room), plan)
+      closeIfAbandoned()
     })
     from.on("end", () => void (isCut || to.end()))
   }
 
-  pass("request", client, upstream)
-  pass("answer", upstream, client)
+  forward("request", client, upstream)
+  forward("response", upstream, client)
   upstream.on("error", () => {})
-  client.on("end", leave)
+  client.on("end", closeIfAbandoned)
   client.on("close", () => upstream.destroy())
-  // After a fault it is the fault that says what becomes of the client's side.
-  upstream.on("close", () => void (isOver && plan?.side === "answer" ? undefined : client.end()))
+  // After a fault in the response, the fault alone decides when the client's connection ends.
+  upstream.on("close", () => void (isFaulted && plan?.side === "response" ? undefined : client.end()))
 }
 
-/** A proxy before a port of this machine, until the scope ends. */
+/** A proxy in front of a local port. It listens until the scope ends. */
 export const faultyProxy = (upstreamPort: number, plan?: Plan) =>
   Effect.gen(function* () {
-    // What strays here from another test, whose port this one was, does not ask under this path.
+    // A port may have belonged to another test, whose late requests arrive here. They do not have this path.
     const marker = `/${crypto.randomUUID().slice(0, 8)}`
     const seen = {
       connections: 0,
-      /** The connections on which something was asked: a client may open one for later. */
-      asked: 0,
-      /** What was let through on the last connection. */
-      passed: { request: 0, answer: 0 }
+      /** The number of connections that carried a request. A client may open a connection in advance. */
+      attempts: 0,
+      /** The bytes that were forwarded on the last connection. */
+      forwarded: { request: 0, response: 0 }
     }
     const open = new Set<Socket>()
     const server = createServer({ allowHalfOpen: true }, (client) => {
       seen.connections++
-      seen.passed = { request: 0, answer: 0 }
+      seen.forwarded = { request: 0, response: 0 }
       open.add(client)
       client.once("data", (bytes) => {
-        if (bytes.includes(marker)) seen.asked++
+        if (bytes.includes(marker)) seen.attempts++
       })
       client.on("close", () => open.delete(client))
-      const isSpared = plan?.connections !== undefined && seen.connections > plan.connections
+      const isExempt = plan?.connections !== undefined && seen.connections > plan.connections
       const upstream = connect({ port: upstreamPort, host: "127.0.0.1", allowHalfOpen: true })
-      join(client, upstream, seen.passed, isSpared ? undefined : plan)
+      join(client, upstream, seen.forwarded, isExempt ? undefined : plan)
     })
     const port = yield* listeningUntilEnd(server)
     return {
       baseUrl: `http://127.0.0.1:${port}${marker}`,
       seen,
-      /** How many connections are still open after a while: those that the client has not left. */
-      left: Effect.map(
+      /** The number of connections that the client has not closed within about two seconds. */
+      openConnections: Effect.map(
         Effect.andThen(
           Effect.sleep("1 milli"),
           Effect.sync(() => open.size)

@@ -1,5 +1,5 @@
-// `node --expose-gc test/system/faults/soak.ts [calls]`: many calls on each client, against a server that fails one in twenty in
-// one way or another. What a call leaves behind, be it memory, a fiber, a socket or a rejection, adds up here.
+// `node --expose-gc test/system/faults/soak.ts [calls]` makes many calls with each client to a server that fails one
+// request in twenty. It detects leaks: memory, fibers, sockets and unhandled rejections.
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { isMainThread, parentPort, Worker } from "node:worker_threads"
@@ -13,14 +13,14 @@ import { isFetch, sockets } from "../../support/server.ts"
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 
-/** In a thread, and so a heap, of its own. */
+/** The server. It runs in a worker thread, so that the heap of the main thread holds only the clients. */
 const serve = () => {
   let requests = 0
   const server = createServer((request, response) => {
     const json = (status: number, body: unknown) =>
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
     request.resume()
-    // A token that expires all the time is renewed all the time.
+    // With this lifetime the client renews the token throughout the run.
     if (request.url === "/oauth2/token/")
       return json(200, { accessToken: "a-token", expiresIn: 2, tokenType: "Bearer" })
     switch (++requests % 160) {
@@ -39,33 +39,33 @@ const serve = () => {
       case 120:
         return response.writeHead(200).end("<html>")
       case 140:
-        // No answer at all: the client's time limit ends it.
+        // One in fifty of these requests gets no response, so that the client times out.
         return requests % 8000 === 140 ? undefined : json(200, { ...created, status: "UNKNOWN" })
       default:
         return json(200, created)
     }
   })
-  const tell = (what: number) => parentPort?.postMessage(what, [])
-  server.listen(0, "127.0.0.1", () => tell((server.address() as AddressInfo).port))
-  parentPort?.on("message", () => server.getConnections((_, count) => tell(count)))
+  const send = (value: number) => parentPort?.postMessage(value, [])
+  server.listen(0, "127.0.0.1", () => send((server.address() as AddressInfo).port))
+  parentPort?.on("message", () => server.getConnections((_, count) => send(count)))
 }
 
-const heap = async () => {
+const collectedHeap = async () => {
   for (let round = 0; round < 3; round++) {
-    // What sockets and timers still hold is let go of between two collections.
+    // Closed sockets and expired timers release their memory before the next collection.
     await new Promise((resolve) => setTimeout(resolve, 50))
     globalThis.gc?.()
   }
   return process.memoryUsage().heapUsed
 }
 
-/** One answer of the server's thread. */
-const told = (worker: Worker) => new Promise<number>((resolve) => worker.once("message", resolve))
+/** The next message from the server's thread. */
+const nextMessage = (worker: Worker) => new Promise<number>((resolve) => worker.once("message", resolve))
 
 const defaults: Record<string, number> = { FetchTransport: 100_000, undici: 100_000 }
 
 const soak = async () => {
-  if (globalThis.gc === undefined) throw new Error("run it with --expose-gc")
+  if (globalThis.gc === undefined) throw new Error("Run this script with node --expose-gc.")
   const rounds = 10
   let passed = 0
   let failed = 0
@@ -78,12 +78,12 @@ const soak = async () => {
   }
 
   const worker = new Worker(new URL(import.meta.url))
-  const port = await told(worker)
+  const port = await nextMessage(worker)
 
   for (const [name, client] of sockets) {
     const calls = Number(process.argv[2] ?? defaults[name] ?? 20_000)
     const start = performance.now()
-    const ends = new Map<string, number>()
+    const results = new Map<string, number>()
     const fibers = { started: 0, active: 0 }
     const heaps: Array<number> = []
     const layer = Ripio.layer({
@@ -100,10 +100,10 @@ const soak = async () => {
         onSuccess: ({ _tag }) => _tag,
         onFailure: (error) => ("reason" in error ? error.reason._tag : error._tag)
       })
-      const count = Effect.map(call, (tag) => void ends.set(tag, (ends.get(tag) ?? 0) + 1))
+      const count = Effect.map(call, (tag) => void results.set(tag, (results.get(tag) ?? 0) + 1))
       for (let round = 0; round < rounds; round++) {
         yield* Effect.replicateEffect(count, calls / rounds, { concurrency: 50, discard: true })
-        heaps.push(yield* Effect.promise(heap))
+        heaps.push(yield* Effect.promise(collectedHeap))
       }
     }).pipe(
       Effect.provide(layer),
@@ -118,22 +118,23 @@ const soak = async () => {
     await Effect.runPromise(program)
     await new Promise((resolve) => setTimeout(resolve, 300))
 
-    const total = [...ends.values()].reduce((sum, count) => sum + count, 0)
+    const total = [...results.values()].reduce((sum, count) => sum + count, 0)
     const seconds = (performance.now() - start) / 1000
-    print(`--- ${name}: ${total} calls in ${seconds.toFixed(1)} s: ${JSON.stringify(Object.fromEntries(ends))}`)
+    print(`--- ${name}: ${total} calls in ${seconds.toFixed(1)} s: ${JSON.stringify(Object.fromEntries(results))}`)
     print(`  heap after each tenth, MB: ${heaps.map((bytes) => (bytes / 2 ** 20).toFixed(2)).join(" ")}`)
-    const grown = (from: number, to: number) =>
+    const growthPerCall = (from: number, to: number) =>
       ((heaps[to] ?? 0) - (heaps[from] ?? 0)) / ((calls / rounds) * (to - from))
-    // What is left behind is left behind all the time, other than what is compiled and cached once.
-    const growth = Math.min(grown(1, 5), grown(5, 9))
-    check(`every call ended`, total === calls)
-    check(`memory is flat: ${growth.toFixed(1)} bytes a call, of 40 allowed`, growth < 40)
-    check(`no fiber is left of ${fibers.started}`, fibers.active === 0 && fibers.started > calls)
-    check(`no rejection went unhandled`, rejections === 0)
+    // A leak grows in both halves of the run. Compiled code and caches grow only once.
+    const growth = Math.min(growthPerCall(1, 5), growthPerCall(5, 9))
+    check(`every call ends`, total === calls)
+    check(`memory grows by ${growth.toFixed(1)} bytes per call (limit 40)`, growth < 40)
+    check(`none of ${fibers.started} fibers is active`, fibers.active === 0 && fibers.started > calls)
+    check(`no unhandled rejection`, rejections === 0)
     worker.postMessage("connections", [])
-    // The global fetch keeps connections for the next call, and opens new ones for those that broke: a few for each call at once.
-    const [open, allowed] = [await told(worker), isFetch(name) ? 200 : 0]
-    check(`${open} connections are open, of ${allowed} allowed`, open <= allowed)
+    // The global fetch keeps idle connections open and replaces broken ones: a few for each concurrent call.
+    const open = await nextMessage(worker)
+    const allowed = isFetch(name) ? 200 : 0
+    check(`${open} open connections (limit ${allowed})`, open <= allowed)
   }
   await worker.terminate()
   print(`\n${passed} passed, ${failed} failed`)

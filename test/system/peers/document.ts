@@ -4,7 +4,7 @@ import { join } from "node:path"
 import openapi from "../../testing/contract/openapi.json" with { type: "json" }
 import { apiErrors, created, failed, pending } from "../../support/fixtures.ts"
 
-/** The answers of the API owner's pages, by name. */
+/** The documented responses of the API, by operation, status and name. */
 export const examples = {
   retrieve: {
     200: { created, pending, failed },
@@ -35,7 +35,7 @@ const withExamples = (
     })
   )
 
-/** `test/testing/contract/openapi.json` with these examples, for mock servers to answer with: the path of a file. */
+/** Writes `test/testing/contract/openapi.json` with these examples for mock servers, and returns the path of the file. */
 export const documentWithExamples = () => {
   const retrieve = openapi.paths["/api/v1/supportTickets/{ticketId}/"]
   const token = openapi.paths["/oauth2/token/"]

@@ -28,10 +28,10 @@ const tickets: ReadonlyArray<NewTicket> = [
     ]
   }
 ]
-/** A form of this size is streamed: by `fetch` without its length. */
+/** A ticket whose form is streamed. `FetchHttpClient` sends it without a content length. */
 const large: NewTicket = { customerId, ...text, files: [new File([bytes(9_000_000)], "large.bin")] }
 
-const content = async ({ customerId, description, files = [], summary }: NewTicket): Promise<unknown> => ({
+const expectedForm = async ({ customerId, description, files = [], summary }: NewTicket): Promise<unknown> => ({
   fields: { customerId, summary, description },
   files: await Promise.all(
     files.map(async (file) => ({
@@ -45,8 +45,8 @@ const content = async ({ customerId, description, files = [], summary }: NewTick
   )
 })
 
-/** What the peer read in the last ticket. */
-const lastRead = Effect.flatMap(Peer, ({ baseUrl }) =>
+/** The last form that the server parsed. */
+const lastForm = Effect.flatMap(Peer, ({ baseUrl }) =>
   Effect.promise(async () => {
     const response = await fetch(`${baseUrl}/read`, { headers: { connection: "close" } })
     return ((await response.json()) as ReadonlyArray<unknown>).at(-1)
@@ -55,14 +55,14 @@ const lastRead = Effect.flatMap(Peer, ({ baseUrl }) =>
 
 const clientSecret = Redacted.make("the secret")
 
-const arrives = (transport: Layer.Layer<HttpClient>, sent: ReadonlyArray<NewTicket>) =>
+const assertReceived = (transport: Layer.Layer<HttpClient>, sent: ReadonlyArray<NewTicket>) =>
   Effect.gen(function* () {
     const { baseUrl } = yield* Peer
     const client = Ripio.layer({ environment: { baseUrl }, clientId: "partner", clientSecret })
     yield* Effect.forEach(sent, (ticket) =>
       Effect.gen(function* () {
         yield* SupportTickets.use(({ create }) => create(ticket))
-        assert.deepEqual(yield* lastRead, yield* Effect.promise(() => content(ticket)))
+        assert.deepEqual(yield* lastForm, yield* Effect.promise(() => expectedForm(ticket)))
       })
     ).pipe(Effect.provide(client.pipe(Layer.provide(transport))))
   })
@@ -72,7 +72,9 @@ layer(
   live
 )("multer on express", (it) => {
   for (const [name, client] of sockets) {
-    it.effect(`reads every text and every byte of a ticket, by ${name}`, () => arrives(client, [...tickets, large]))
+    it.effect(`receives every field and file byte of a ticket sent with ${name}`, () =>
+      assertReceived(client, [...tickets, large])
+    )
   }
 })
 
@@ -82,19 +84,19 @@ layer(
 )("Django", (it) => {
   for (const [name, client] of sockets) {
     const sent = name === "FetchHttpClient" ? tickets : [...tickets, large]
-    it.effect(`reads every text and every byte of a ticket, by ${name}`, () => arrives(client, sent))
+    it.effect(`receives every field and file byte of a ticket sent with ${name}`, () => assertReceived(client, sent))
   }
 
-  it.effect("finds nothing in a form that FetchHttpClient streams, as it comes without a length", () =>
+  it.effect("parses no field of a form without a content length, as FetchHttpClient streams it", () =>
     Effect.gen(function* () {
       const { baseUrl } = yield* Peer
       const client = Ripio.layer({ environment: { baseUrl }, clientId: "partner", clientSecret })
-      // It answers without reading on, and so may be gone before the body has left.
+      // Django responds without reading the body, so the connection may close before the client has sent it all.
       yield* SupportTickets.use(({ create }) => create(large)).pipe(
         Effect.exit,
         Effect.provide(client.pipe(Layer.provide(FetchHttpClient.layer)))
       )
-      assert.deepEqual(yield* lastRead, { fields: {}, files: [] })
+      assert.deepEqual(yield* lastForm, { fields: {}, files: [] })
     })
   )
 })

@@ -18,7 +18,7 @@ import { nodePeer, Peer, peer } from "./support.ts"
 const clientId = "partner"
 const live = { excludeTestServices: true, timeout: "60 seconds" } as const
 
-/** The whole client; the token may come from another place than the tickets. */
+/** The whole client. The token endpoint and the ticket endpoints may have different base URLs. */
 const clientOf = (client: Layer.Layer<HttpClient>, tokens: string, tickets: string, secret = "the secret") => {
   const environment = { baseUrl: tickets }
   const auth = AuthClientCredentials.layer({
@@ -47,7 +47,7 @@ layer(
   live
 )("django-oauth-toolkit", (it) => {
   for (const [name, client] of sockets) {
-    it.effect(`gives a token that it then accepts, once for many calls, by ${name}`, () =>
+    it.effect(`issues one token for 20 concurrent calls, and accepts it (${name})`, () =>
       Effect.gen(function* () {
         const { baseUrl } = yield* Peer
         const before = Number(yield* text(`${baseUrl}/tokens`))
@@ -61,7 +61,7 @@ layer(
       })
     )
 
-    it.effect(`is asked for another one when it takes the token no more, by ${name}`, () =>
+    it.effect(`receives one token request after its token is revoked (${name})`, () =>
       Effect.gen(function* () {
         const { baseUrl } = yield* Peer
         const program = Effect.gen(function* () {
@@ -75,7 +75,7 @@ layer(
       })
     )
 
-    it.effect(`refuses other credentials in the words of RFC 6749, by ${name}`, () =>
+    it.effect(`rejects wrong credentials with an RFC 6749 error (${name})`, () =>
       Effect.gen(function* () {
         const { baseUrl } = yield* Peer
         const error = yield* Effect.flip(retrieve).pipe(
@@ -87,7 +87,7 @@ layer(
   }
 })
 
-/** Where the resource of the issuer listens, as it says itself. */
+/** The base URL of the resource server, from the output of the process. */
 const resourceOf = (output: string) => `http://127.0.0.1:${/^ready (\d+)$/mu.exec(output)?.[1]}`
 
 layer(
@@ -95,7 +95,7 @@ layer(
   live
 )("oauth2-mock-server", (it) => {
   for (const [name, client] of sockets) {
-    it.effect(`gives a signed token that a resource of its keys accepts, by ${name}`, () =>
+    it.effect(`issues a signed token that a resource server verifies (${name})`, () =>
       Effect.gen(function* () {
         const { baseUrl, output } = yield* Peer
         const layer = clientOf(client, baseUrl, resourceOf(output()))
@@ -104,7 +104,7 @@ layer(
       })
     )
 
-    it.effect(`refuses other credentials, by ${name}`, () =>
+    it.effect(`rejects wrong credentials (${name})`, () =>
       Effect.gen(function* () {
         const { baseUrl, output } = yield* Peer
         const layer = clientOf(client, baseUrl, resourceOf(output()), "another secret")

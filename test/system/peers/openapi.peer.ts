@@ -33,7 +33,7 @@ const files = [
   new File([new Uint8Array(70_000)], "x.bin")
 ]
 
-/** What a mock server is to answer with when a ticket is asked for. */
+/** Adds the `Prefer` header to GET requests: it selects the response of a mock server. */
 const preferring = (client: Layer.Layer<HttpClient.HttpClient>, prefer: string) =>
   Layer.effect(
     HttpClient.HttpClient,
@@ -45,12 +45,14 @@ const preferring = (client: Layer.Layer<HttpClient.HttpClient>, prefer: string) 
     )
   ).pipe(Layer.provide(client))
 
-const clientOf = (baseUrl: string, client: Layer.Layer<HttpClient.HttpClient>, account = stranger) =>
+const clientOf = (baseUrl: string, client: Layer.Layer<HttpClient.HttpClient>, account = unknownAccount) =>
   Ripio.layer({ environment: { baseUrl }, retry: { times: 0 }, ...account }).pipe(Layer.provide(client))
 
-const stranger = { clientId: "partner", clientSecret: Redacted.make("the secret") }
+/** An account that the sandbox does not have. The mock servers accept any account. */
+const unknownAccount = { clientId: "partner", clientSecret: Redacted.make("the secret") }
 
-const ending = <A extends { readonly _tag: string }, E extends { readonly _tag: string }, R>(
+/** The tag of the result, or of the error or its reason. */
+const tagOf = <A extends { readonly _tag: string }, E extends { readonly _tag: string }, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<string, never, R> =>
   Effect.match(effect, {
@@ -58,8 +60,8 @@ const ending = <A extends { readonly _tag: string }, E extends { readonly _tag: 
     onFailure: (error) => (error instanceof RipioHttpError ? error.reason._tag : error._tag)
   })
 
-const retrieved = (id: TicketId) => ending(SupportTickets.use(({ retrieve }) => retrieve(id)))
-const raised = (ticket: NewTicket) => ending(SupportTickets.use(({ create }) => create(ticket)))
+const retrieved = (id: TicketId) => tagOf(SupportTickets.use(({ retrieve }) => retrieve(id)))
+const created = (ticket: NewTicket) => tagOf(SupportTickets.use(({ create }) => create(ticket)))
 
 const prism = (...args: ReadonlyArray<string>) => [
   installed("@stoplight", "prism-cli", "dist", "index.js"),
@@ -69,7 +71,7 @@ const prism = (...args: ReadonlyArray<string>) => [
 ]
 const prismIsReady = /Prism is listening/u
 
-/** The status that a request of the test's own gets. */
+/** The response status of a request that the test sends without the library. */
 const statusOf = (request: HttpClientRequest.HttpClientRequest) =>
   Effect.map(HttpClient.execute(request), ({ status }) => status).pipe(Effect.provide(FetchHttpClient.layer))
 
@@ -78,8 +80,8 @@ const live = { excludeTestServices: true, timeout: "60 seconds" } as const
 layer(
   nodePeer((port) => prism("mock", documentWithExamples(), "--port", `${port}`), prismIsReady),
   live
-)("Prism as a mock server of our OpenAPI document", (it) => {
-  it.effect("is strict: it refuses what the document does not have", () =>
+)("Prism as a mock server of the OpenAPI document", (it) => {
+  it.effect("rejects a request that the document does not allow", () =>
     Effect.gen(function* () {
       const { baseUrl } = yield* Peer
       const path = `${baseUrl}/api/v1/supportTickets/${ticketId}/`
@@ -91,7 +93,7 @@ layer(
   )
 
   for (const [name, client] of sockets) {
-    it.effect(`takes what the client sends for a token and for a ticket, by ${name}`, () =>
+    it.effect(`accepts the client's token request and retrieve request (${name})`, () =>
       Effect.gen(function* () {
         const { baseUrl } = yield* Peer
         const program = Effect.gen(function* () {
@@ -104,18 +106,18 @@ layer(
       })
     )
 
-    it.effect(`gives each documented answer, and the client tells which it is, by ${name}`, () =>
+    it.effect(`sends each documented response, and the client decodes it to its tag (${name})`, () =>
       Effect.gen(function* () {
         const { baseUrl } = yield* Peer
-        const asked = (prefer: string) =>
+        const preferred = (prefer: string) =>
           Effect.provide(retrieved(ticketId), clientOf(baseUrl, preferring(client, prefer)))
         assert.deepStrictEqual(
           [
-            yield* asked("code=200, example=pending"),
-            yield* asked("code=200, example=failed"),
-            yield* asked("code=401, example=notAuthenticated"),
-            yield* asked("code=403, example=notEnabled"),
-            yield* asked("code=404, example=notFound")
+            yield* preferred("code=200, example=pending"),
+            yield* preferred("code=200, example=failed"),
+            yield* preferred("code=401, example=notAuthenticated"),
+            yield* preferred("code=403, example=notEnabled"),
+            yield* preferred("code=404, example=notFound")
           ],
           ["Pending", "Failed", "Unauthenticated", "NotEnabled", "NotFound"]
         )
@@ -133,13 +135,13 @@ layer(
     )
   ).pipe(Layer.provideMerge(layerSandboxOnPort)),
   live
-)("Prism as a proxy that judges both the client and the sandbox", (it) => {
+)("Prism as a validating proxy between the client and the sandbox", (it) => {
   for (const [name, client] of sockets) {
-    it.effect(`lets every documented exchange pass, by ${name}`, () =>
+    it.effect(`forwards every documented request and response (${name})`, () =>
       Effect.gen(function* () {
         const { baseUrl } = yield* Peer
         const sandbox = yield* Sandbox
-        const newcomer = yield* sandbox.addAccount({ enabled: false })
+        const disabledAccount = yield* sandbox.addAccount({ enabled: false })
         const ids = [
           yield* sandbox.seed({ outcome: "Pending" }),
           yield* sandbox.seed({ outcome: "Created", after: 0 }),
@@ -155,10 +157,10 @@ layer(
         ])
         assert.deepStrictEqual(
           [
-            yield* Effect.provide(retrieved(ticketId), clientOf(baseUrl, client, newcomer)),
+            yield* Effect.provide(retrieved(ticketId), clientOf(baseUrl, client, disabledAccount)),
             yield* Effect.provide(retrieved(ticketId), clientOf(baseUrl, client)),
-            yield* Effect.provide(raised({ ...ticket, customerId: sandbox.customer }), own),
-            yield* Effect.provide(raised(ticket), own)
+            yield* Effect.provide(created({ ...ticket, customerId: sandbox.customer }), own),
+            yield* Effect.provide(created(ticket), own)
           ],
           ["NotEnabled", "Unauthenticated", "Pending", "TicketRejected"]
         )
@@ -166,7 +168,7 @@ layer(
     )
   }
 
-  it.effect("stops an answer that the document does not have", () =>
+  it.effect("blocks a response that the document does not allow", () =>
     Effect.gen(function* () {
       const { baseUrl } = yield* Peer
       const sandbox = yield* Sandbox
@@ -184,18 +186,18 @@ layer(
     /Ready to accept/u
   ),
   live
-)("Steady as a mock server of our OpenAPI document", (it) => {
+)("Steady as a mock server of the OpenAPI document", (it) => {
   for (const [name, client] of sockets) {
-    it.effect(`takes what the client sends to create a ticket, by ${name}`, () =>
+    it.effect(`accepts the client's create request, with and without files (${name})`, () =>
       Effect.gen(function* () {
         const { baseUrl } = yield* Peer
-        const program = Effect.forEach([ticket, { ...ticket, files }], raised)
+        const program = Effect.forEach([ticket, { ...ticket, files }], created)
         assert.deepStrictEqual(yield* Effect.provide(program, clientOf(baseUrl, client)), ["Pending", "Pending"])
       })
     )
   }
 
-  it.effect("is strict: it refuses a form that lacks a field", () =>
+  it.effect("rejects a form without a required field", () =>
     Effect.gen(function* () {
       const { baseUrl } = yield* Peer
       const form = (fields: Record<string, string>) =>

@@ -1,11 +1,10 @@
-// `npm run test:peers`: what others wrote judges the client, the sandbox and the signatures over real sockets, and then
-// every fault at every byte, and many calls on each client. `--skip` leaves out a step by its name. What a step needs and
-// cannot have is a failure.
-import { spawnSync } from "node:child_process"
+// `npm run test:peers`: tests the client, the sandbox and the signatures against third-party programs over real sockets,
+// then runs all faults at all bytes, and a soak test. `--skip` leaves out a step by its name. A step whose dependencies
+// cannot be installed fails.
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { count, run } from "../../../scripts/run.ts"
+import { count, run, runSync } from "../../../scripts/run.ts"
 
 const root = join(import.meta.dirname, "..", "..", "..")
 const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -14,7 +13,7 @@ interface Step {
   readonly name: string
   readonly args: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>
-  /** The line that counts its tests. */
+  /** Matches the line of the output that counts the tests. */
   readonly counted: RegExp
 }
 
@@ -35,20 +34,10 @@ const steps: ReadonlyArray<Step> = [
 const names = steps.map(({ name }) => name)
 const { values } = parseArgs({ options: { skip: { type: "string", multiple: true, default: [] } } })
 for (const name of values.skip) {
-  if (!names.includes(name)) throw new Error(`${name}: no such step; there are ${names.join(", ")}`)
+  if (!names.includes(name)) throw new Error(`Unknown step ${name}. The steps are ${names.join(", ")}.`)
 }
 
-const must = (cwd: string, command: string, ...args: ReadonlyArray<string>) => {
-  const { error, status, stderr, stdout } = spawnSync(command, args, {
-    cwd,
-    encoding: "utf8",
-    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
-  })
-  if (error !== undefined) throw error
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed:\n${stdout}${stderr}`)
-}
-
-/** Debian's packages, by a file that each of them brings. */
+/** Debian packages, each with a file that it installs. */
 const debian = {
   openssl: "/usr/bin/openssl",
   "python3-django-oauth-toolkit": "/usr/lib/python3/dist-packages/oauth2_provider/__init__.py",
@@ -57,17 +46,27 @@ const debian = {
 
 const install = () => {
   if (!existsSync(join(import.meta.dirname, "node_modules", ".package-lock.json"))) {
-    print("Installing the peers from npm ...")
-    must(import.meta.dirname, "npm", "ci", "--no-audit", "--no-fund")
+    print("Installing the npm packages of the peers ...")
+    runSync(import.meta.dirname, "npm", "ci", "--no-audit", "--no-fund")
   }
   const missing = Object.entries(debian).flatMap(([name, file]) => (existsSync(file) ? [] : [name]))
   if (missing.length === 0) return
   if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
-    throw new Error(`install these packages of Debian, as root: ${missing.join(" ")}; or leave them out: --skip peers`)
+    throw new Error(`Install these Debian packages as root: ${missing.join(" ")}. Or skip the step: --skip peers.`)
   }
-  print(`Installing Debian's ${missing.join(", ")} ...`)
-  must(root, "apt-get", "update", "-qq")
-  must(root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", ...missing)
+  print(`Installing the Debian packages ${missing.join(", ")} ...`)
+  runSync(root, "apt-get", "update", "-qq")
+  runSync(
+    root,
+    "env",
+    "DEBIAN_FRONTEND=noninteractive",
+    "apt-get",
+    "install",
+    "-y",
+    "-qq",
+    "--no-install-recommends",
+    ...missing
+  )
 }
 
 let passed = 0
@@ -76,7 +75,7 @@ const failures: Array<string> = []
 
 for (const step of steps) {
   if (values.skip.includes(step.name)) {
-    print(`\n--- ${step.name}: left out`)
+    print(`\n--- ${step.name}: skipped`)
     continue
   }
   const start = performance.now()

@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-// What `npm run test:peers` runs: programs that others wrote have to be there, so it is no part of the unit tests.
+// `npm run test:peers` runs these tests. They need third-party programs, so `npm test` does not include them.
 export default defineConfig({
   test: {
     root: import.meta.dirname,

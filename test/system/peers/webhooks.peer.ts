@@ -48,7 +48,7 @@ const hooks = () => {
       {
         id: "ripio",
         "execute-command": "/bin/true",
-        "response-message": "taken",
+        "response-message": "accepted",
         "trigger-rule": { match: signature }
       }
     ])
@@ -68,25 +68,25 @@ layer(
       })
     )
 
-  // A wrong signature is an error to it, and no mere mismatch.
-  const refused = [500, "Error occurred while evaluating hook rules."]
+  // The program responds to an invalid signature with 500, as to an internal error.
+  const rejected = [500, "Error occurred while evaluating hook rules."]
 
-  it.effect("takes what the library signs, and nothing else", () =>
+  it.effect("accepts the library's signatures, and rejects a changed body and another secret", () =>
     Effect.gen(function* () {
       for (const content of deliveries) {
         const signed = yield* signWebhook(content, { secret })
-        assert.deepStrictEqual(yield* sent(signed), [200, "taken"])
+        assert.deepStrictEqual(yield* sent(signed), [200, "accepted"])
         const forged = new Uint8Array(signed.body)
         forged[12]! ^= 1
-        assert.deepStrictEqual(yield* sent({ ...signed, body: forged }), refused)
-        const other = yield* signWebhook(content, { secret: Redacted.make("a secret of somebody else") })
-        assert.deepStrictEqual(yield* sent(other), refused)
+        assert.deepStrictEqual(yield* sent({ ...signed, body: forged }), rejected)
+        const other = yield* signWebhook(content, { secret: Redacted.make("another shared secret") })
+        assert.deepStrictEqual(yield* sent(other), rejected)
       }
     })
   )
 })
 
-/** What the library says of a delivery that another program signed. */
+/** The tag of the event, or of the reason for which the library rejects the delivery. */
 const verified = (body: Uint8Array, signature: string) =>
   TicketWebhooks.use(({ verify }) => verify({ body, headers: { [header]: signature } })).pipe(
     Effect.map(({ _tag }): string => _tag),
@@ -94,11 +94,19 @@ const verified = (body: Uint8Array, signature: string) =>
     Effect.provide(Layer.orDie(TicketWebhooksLive.layer({ secrets: [secret], tolerance: Duration.infinity })))
   )
 
-const signers: ReadonlyArray<readonly [name: string, signatureOf: (body: Uint8Array) => Promise<string>]> = [
-  ["@octokit/webhooks-methods", (body) => sign(Redacted.value(secret), Buffer.from(body).toString())],
-  [
-    "openssl",
-    (body) => {
+interface Signer {
+  readonly name: string
+  readonly signatureOf: (body: Uint8Array) => Promise<string>
+}
+
+const signers: ReadonlyArray<Signer> = [
+  {
+    name: "@octokit/webhooks-methods",
+    signatureOf: (body) => sign(Redacted.value(secret), Buffer.from(body).toString())
+  },
+  {
+    name: "openssl",
+    signatureOf: (body) => {
       const { status, stderr, stdout } = spawnSync("openssl", ["dgst", "-sha256", "-hmac", Redacted.value(secret)], {
         input: body,
         encoding: "utf8"
@@ -106,12 +114,12 @@ const signers: ReadonlyArray<readonly [name: string, signatureOf: (body: Uint8Ar
       if (status !== 0) throw new Error(`openssl: ${stderr}`)
       return Promise.resolve(`sha256=${stdout.trim().replace(/^.*= */u, "")}`)
     }
-  ]
+  }
 ]
 
-describe("signatures by others", () => {
-  for (const [name, signatureOf] of signers) {
-    it.live(`of ${name} are the same, and the library takes them`, () =>
+describe("third-party signatures", () => {
+  for (const { name, signatureOf } of signers) {
+    it.live(`${name} makes the same signature as the library, and the library accepts it`, () =>
       Effect.gen(function* () {
         for (const content of deliveries) {
           const { body, headers } = yield* signWebhook(content, { secret })
@@ -125,14 +133,14 @@ describe("signatures by others", () => {
     )
   }
 
-  it.live("@octokit/webhooks-methods takes what the library signs", () =>
+  it.live("@octokit/webhooks-methods accepts the library's signatures, and rejects a changed body", () =>
     Effect.gen(function* () {
       for (const content of deliveries) {
         const { body, headers } = yield* signWebhook(content, { secret })
-        const takes = (text: string) =>
+        const isAccepted = (text: string) =>
           Effect.promise(() => verify(Redacted.value(secret), text, headers[header] ?? ""))
-        assert.isTrue(yield* takes(Buffer.from(body).toString()))
-        assert.isFalse(yield* takes(`${Buffer.from(body).toString()} `))
+        assert.isTrue(yield* isAccepted(Buffer.from(body).toString()))
+        assert.isFalse(yield* isAccepted(`${Buffer.from(body).toString()} `))
       }
     })
   )

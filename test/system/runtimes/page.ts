@@ -1,4 +1,4 @@
-// A browser, as one bundle in a page of the server's own origin.
+// The program for a browser: one bundle, in a page with the origin of the server.
 import { smoke } from "./smoke.ts"
 import type { Target } from "./target.ts"
 

@@ -1,4 +1,5 @@
-// Node.js, Bun and Deno, with the packages as they are installed. It has to end by itself: nothing may be left open.
+// The program for Node.js, Bun and Deno, with the installed packages. It does not call `process.exit`: an open handle makes
+// the run time out.
 import { smoke } from "./smoke.ts"
 import type { Target } from "./target.ts"
 

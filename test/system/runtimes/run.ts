@@ -1,12 +1,13 @@
-// `npm run test:runtimes`: packs the package, installs it as a user would, and runs the same program on each runtime
-// against a sandbox on a port. `--only` and `--skip` take names of runtimes; `--tarball` takes a package that is packed.
-import { spawn, spawnSync } from "node:child_process"
+// `npm run test:runtimes`: packs the package, installs it into a new project, and runs one program on each runtime against
+// a sandbox on a port. `--only` and `--skip` select runtimes by name. `--tarball` tests an existing package file.
+import { spawn } from "node:child_process"
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import * as esbuild from "esbuild"
 import manifest from "../../../package.json" with { type: "json" }
+import { runSync } from "../../../scripts/run.ts"
 import { serve } from "./server.ts"
 import type { Limits, Result, Target } from "./target.ts"
 
@@ -14,15 +15,8 @@ const root = join(import.meta.dirname, "..", "..", "..")
 const bin = (...path: ReadonlyArray<string>) => join(import.meta.dirname, "node_modules", ...path)
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 
-const run = (cwd: string, command: string, ...args: ReadonlyArray<string>) => {
-  const { error, status, stderr, stdout } = spawnSync(command, args, { cwd, encoding: "utf8" })
-  if (error !== undefined) throw error
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed:\n${stdout}${stderr}`)
-  return stdout
-}
-
-/** Runs a program to its end and gives what it printed. One that does not end by itself is killed, and fails. */
-const finish = (cwd: string, command: string, args: ReadonlyArray<string>, env: Record<string, string>) =>
+/** Runs a program until it exits, and returns its output. A program that does not exit in two minutes is killed. */
+const runToExit = (cwd: string, command: string, args: ReadonlyArray<string>, env: Record<string, string>) =>
   new Promise<string>((resolve, reject) => {
     const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] })
     const [out, err]: readonly [Array<Buffer>, Array<Buffer>] = [[], []]
@@ -33,31 +27,32 @@ const finish = (cwd: string, command: string, args: ReadonlyArray<string>, env: 
     child.on("close", (code, signal) => {
       clearTimeout(timer)
       if (code === 0) resolve(Buffer.concat(out).toString())
-      else reject(new Error(`it ended with ${signal ?? code}:\n${Buffer.concat([...out, ...err]).toString()}`))
+      else
+        reject(new Error(`The program exited with ${signal ?? code}:\n${Buffer.concat([...out, ...err]).toString()}`))
     })
   })
 
-/** Runs a program until the work is done, and then ends it. */
-const during = async (
+/** Runs a program while `work` runs, and then kills it. `work` receives the first line that the program writes to fd 3. */
+const runDuring = async (
   command: string,
   args: ReadonlyArray<string>,
   work: (firstLine: Promise<string>) => Promise<string>
 ) => {
   const child = spawn(command, args, { detached: true, stdio: ["ignore", "pipe", "pipe", "pipe"] })
-  const said: Array<Buffer> = []
-  child.stdout?.on("data", (chunk: Buffer) => said.push(chunk))
-  child.stderr?.on("data", (chunk: Buffer) => said.push(chunk))
+  const output: Array<Buffer> = []
+  child.stdout?.on("data", (chunk: Buffer) => output.push(chunk))
+  child.stderr?.on("data", (chunk: Buffer) => output.push(chunk))
   const firstLine = new Promise<string>((resolve) => child.stdio[3]?.once("data", (chunk) => resolve(String(chunk))))
-  const ended = new Promise<never>((_, reject) => {
-    const fail = (what: string) => reject(new Error(`${what}:\n${Buffer.concat(said).toString()}`))
+  const failure = new Promise<never>((_, reject) => {
+    const fail = (message: string) => reject(new Error(`${message}:\n${Buffer.concat(output).toString()}`))
     child.on("error", reject)
-    child.on("close", (code, signal) => fail(`it ended with ${signal ?? code}`))
-    setTimeout(() => fail("no report in two minutes"), 120_000).unref()
+    child.on("close", (code, signal) => fail(`The program exited with ${signal ?? code}`))
+    setTimeout(() => fail("No report within two minutes"), 120_000).unref()
   })
   try {
-    return await Promise.race([work(firstLine), ended])
+    return await Promise.race([work(firstLine), failure])
   } finally {
-    ended.catch(() => {})
+    failure.catch(() => {})
     if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL")
   }
 }
@@ -66,7 +61,7 @@ interface Runtime {
   readonly name: string
   readonly limits: Limits
   readonly version: () => string
-  /** Runs the program and gives its report. */
+  /** Runs the program and returns its report. */
   readonly run: (target: Target) => Promise<string>
 }
 
@@ -82,7 +77,7 @@ const workspace = mkdtempSync(join(tmpdir(), "effect-ripio-tickets-"))
 const project = join(workspace, "project")
 const server = await serve()
 
-/** Node.js, Bun and Deno take the packages as they are installed, the other two a bundle. */
+/** Node.js, Bun and Deno import the installed packages. workerd and Chromium run one bundle. */
 const build = async (entry: string, packages: "external" | "bundle") => {
   const outfile = join(project, `${entry}.js`)
   await esbuild.build({
@@ -99,15 +94,15 @@ const build = async (entry: string, packages: "external" | "bundle") => {
 const onProcess = (name: string, limits: Limits, command: string, ...args: ReadonlyArray<string>): Runtime => ({
   name,
   limits,
-  version: () => run(root, command, "--version").split("\n")[0] ?? "",
+  version: () => runSync(root, command, "--version").split("\n")[0] ?? "",
   run: async (target) =>
-    finish(project, command, [...args, await build("process", "external")], { TARGET: JSON.stringify(target) })
+    runToExit(project, command, [...args, await build("process", "external")], { TARGET: JSON.stringify(target) })
 })
 
 const workerd: Runtime = {
   name: "workerd",
   limits: { hidesRefusal: true },
-  version: () => run(root, bin(".bin", "workerd"), "--version").trim(),
+  version: () => runSync(root, bin(".bin", "workerd"), "--version").trim(),
   run: async (target) => {
     await build("worker", "bundle")
     const config = join(project, "workerd.capnp")
@@ -128,30 +123,31 @@ const config :Workerd.Config = (
 );
 `
     )
-    return during(bin(".bin", "workerd"), ["serve", "--control-fd=3", config], async (firstLine) => {
+    return runDuring(bin(".bin", "workerd"), ["serve", "--control-fd=3", config], async (firstLine) => {
       const [, port] = /"port":(\d+)/u.exec(await firstLine) ?? []
       return (await fetch(`http://127.0.0.1:${port}/`)).text()
     })
   }
 }
 
-/** Debian's, which root can install where it is missing. */
+/** The path of Chromium. Installs Debian's package if it is missing and the user is root. */
 const chromiumPath = () => {
   const found = () => ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync)
   if (found() === undefined && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
-    print("Installing Debian's chromium ...")
-    run(root, "apt-get", "update", "-qq")
-    run(root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
+    print("Installing the Debian package chromium ...")
+    runSync(root, "apt-get", "update", "-qq")
+    runSync(root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
   }
   const path = found()
-  if (path === undefined) throw new Error("no Chromium: install Debian's chromium, or leave it out by --skip chromium")
+  if (path === undefined)
+    throw new Error("Chromium is not installed. Install Debian's chromium, or skip it: --skip chromium.")
   return path
 }
 
 const chromium: Runtime = {
   name: "chromium",
-  limits: { hidesRefusal: true, resends: true, asksForPasswords: true },
-  version: () => run(root, chromiumPath(), "--version").trim(),
+  limits: { hidesRefusal: true, resends: true, promptsForPassword: true },
+  version: () => runSync(root, chromiumPath(), "--version").trim(),
   run: async (target) => {
     server.pages.set("/page/bundle.js", readFileSync(await build("page", "bundle"), "utf8"))
     server.pages.set(
@@ -161,7 +157,7 @@ const chromium: Runtime = {
     const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
     const quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     const data = `--user-data-dir=${join(workspace, "chromium")}`
-    return during(chromiumPath(), [...flags, ...quiet, data, `${target.baseUrl}/page/`], () => server.reported())
+    return runDuring(chromiumPath(), [...flags, ...quiet, data, `${target.baseUrl}/page/`], () => server.reported())
   }
 }
 
@@ -178,21 +174,21 @@ const runtimes: ReadonlyArray<Runtime> = [
 
 const names = runtimes.map(({ name }) => name)
 for (const name of [...options.only, ...options.skip]) {
-  if (!names.includes(name)) throw new Error(`${name}: no such runtime; there are ${names.join(", ")}`)
+  if (!names.includes(name)) throw new Error(`Unknown runtime ${name}. The runtimes are ${names.join(", ")}.`)
 }
 
-/** The package in a project of its own, as it comes from the registry. */
+/** Installs the runtimes, and the packed package in a new project. */
 const install = () => {
   if (!existsSync(bin(".package-lock.json"))) {
     print("Installing the runtimes ...")
-    run(import.meta.dirname, "npm", "ci", "--no-audit", "--no-fund")
+    runSync(import.meta.dirname, "npm", "ci", "--no-audit", "--no-fund")
   }
   const packed = () => {
-    run(root, "npm", "pack", "--pack-destination", workspace)
+    runSync(root, "npm", "pack", "--pack-destination", workspace)
     return join(workspace, `${manifest.name}-${manifest.version}.tgz`)
   }
   const tarball = options.tarball === undefined ? packed() : resolve(options.tarball)
-  const effect = run(root, "npm", "pkg", "get", "version", "--prefix", "node_modules/effect").replace(/[\s"]/gu, "")
+  const effect = runSync(root, "npm", "pkg", "get", "version", "--prefix", "node_modules/effect").replace(/[\s"]/gu, "")
   mkdirSync(join(project, "program"), { recursive: true })
   for (const file of ["process.ts", "worker.ts", "page.ts", "smoke.ts", "target.ts"]) {
     copyFileSync(join(import.meta.dirname, file), join(project, "program", file))
@@ -201,21 +197,22 @@ const install = () => {
     join(project, "package.json"),
     JSON.stringify({ private: true, type: "module", dependencies: { [manifest.name]: `file:${tarball}`, effect } })
   )
-  run(project, "npm", "install", "--no-audit", "--no-fund")
-  print(`${manifest.name} ${manifest.version}, packed and installed, with effect ${effect}`)
+  runSync(project, "npm", "install", "--no-audit", "--no-fund")
+  print(`Installed ${manifest.name} ${manifest.version} with effect ${effect}`)
 }
 
-/** The report of the program, and behind it what the server has seen. */
-const examine = async ({ limits, name, run }: Runtime): Promise<ReadonlyArray<Result>> => {
-  const { baseUrl, clientId, clientSecret, closedUrl, customerId, evidence } = server
+/** Runs the program, and returns its results and those of the server. */
+const test = async ({ limits, name, run }: Runtime): Promise<ReadonlyArray<Result>> => {
+  const { baseUrl, clientId, clientSecret, closedUrl, customerId, checks } = server
   const target = { baseUrl, clientId, clientSecret, closedUrl, customerId, runtime: name, limits }
   const results = JSON.parse(await run(target)) as ReadonlyArray<Result>
-  if (results.length === 0) throw new Error("it ran no check")
-  const seen = (await evidence(name, limits)).map(([name, actual, expected]) => {
-    const [is, should] = [JSON.stringify(actual), JSON.stringify(expected)]
-    return { name, milliseconds: 0, ...(is === should ? {} : { failure: `expected ${should}, got ${is}` }) }
+  if (results.length === 0) throw new Error("The program ran no check.")
+  const serverResults = (await checks(name, limits)).map(({ name, ...check }): Result => {
+    const [actual, expected] = [JSON.stringify(check.actual), JSON.stringify(check.expected)]
+    const result = { name, milliseconds: 0 }
+    return actual === expected ? result : { ...result, failure: `expected ${expected}, got ${actual}` }
   })
-  return [...results, ...seen]
+  return [...results, ...serverResults]
 }
 
 let passed = 0
@@ -229,18 +226,18 @@ try {
     const { name } = runtime
     if (options.skip.includes(name) || (options.only.length > 0 && !options.only.includes(name))) {
       skipped += 1
-      matrix.push(`- ${name}: left out`)
+      matrix.push(`- ${name}: skipped`)
       continue
     }
     const start = performance.now()
-    let version = "not to be had"
+    let version = "unknown version"
     const results = await Promise.resolve()
       .then(() => {
         version = runtime.version()
-        return examine(runtime)
+        return test(runtime)
       })
       .catch((error: unknown): ReadonlyArray<Result> => {
-        return [{ name: "it runs at all", milliseconds: 0, failure: String(error) }]
+        return [{ name: "the program runs", milliseconds: 0, failure: String(error) }]
       })
     print(`\n--- ${name}: ${version}`)
     for (const { failure, milliseconds, name } of results) {

@@ -18,45 +18,52 @@ const bodyOf = async (request: IncomingMessage) => {
   return Buffer.concat(chunks)
 }
 
-/** What the server has seen of one runtime at its trap doors. */
-class Trapped {
+/** Counts the requests of one runtime to the fault endpoints. */
+class Counters {
   silent = 0
   open = 0
   dropped = 0
   redirected = 0
 }
 
+/** One check of what the server has counted. */
+interface ServerCheck {
+  readonly name: string
+  readonly actual: unknown
+  readonly expected: unknown
+}
+
 /**
- * A sandbox on a port, and beside it, below `/{runtime}/`, places where things go wrong. What is below `/page/` is for the
- * browser.
+ * A sandbox on a port. The same server has endpoints that fail, under `/{runtime}/`, and the page for the browser, under
+ * `/page/`.
  */
 export const serve = async () => {
   const runtime = ManagedRuntime.make(Sandbox.layer())
   const sandbox = await runtime.runPromise(Sandbox)
   await runtime.runPromise(sandbox.onCreate({ outcome: "Created", after: "150 millis" }))
   const listener = getRequestListener(await runtime.runPromise(Sandbox.toWebHandler))
-  const traps = new Map<string, Trapped>()
+  const counters = new Map<string, Counters>()
   const pages = new Map<string, string>()
   let report: (text: string) => void = () => {}
 
-  const trapsOf = (name: string) => {
-    const trapped = traps.get(name) ?? new Trapped()
-    traps.set(name, trapped)
-    return trapped
+  const countersOf = (runtime: string) => {
+    const counts = counters.get(runtime) ?? new Counters()
+    counters.set(runtime, counts)
+    return counts
   }
 
-  const trap = async (trapped: Trapped, what: string, request: IncomingMessage, response: ServerResponse) => {
-    switch (what) {
+  const handleFault = async (counts: Counters, fault: string, request: IncomingMessage, response: ServerResponse) => {
+    switch (fault) {
       case "silent":
-        trapped.silent += 1
-        trapped.open += 1
-        response.on("close", () => (trapped.open -= 1))
+        counts.silent += 1
+        counts.open += 1
+        response.on("close", () => (counts.open -= 1))
         return
       case "redirect":
         response.writeHead(302, { location: request.url?.replace("redirect", "redirected") }).end()
         return
       case "redirected":
-        trapped.redirected += 1
+        counts.redirected += 1
         response.writeHead(404).end()
         return
       case "dropped":
@@ -64,20 +71,20 @@ export const serve = async () => {
           response.writeHead(404).end()
           return
         }
-        trapped.dropped += 1
+        counts.dropped += 1
         await bodyOf(request)
         request.socket.resetAndDestroy()
         return
       default:
-        throw new Error(`no such trap: ${what}`)
+        throw new Error(`Unknown fault endpoint: ${fault}`)
     }
   }
 
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost")
-    const [, name = "", what = ""] = /^\/([^/]+)\/(silent|redirect|redirected|dropped)\//u.exec(pathname) ?? []
+    const [, runtime = "", fault = ""] = /^\/([^/]+)\/(silent|redirect|redirected|dropped)\//u.exec(pathname) ?? []
     const page = pages.get(pathname)
-    if (name !== "") void trap(trapsOf(name), what, request, response)
+    if (runtime !== "") void handleFault(countersOf(runtime), fault, request, response)
     else if (page !== undefined) {
       const type = pathname.endsWith(".js") ? "text/javascript" : "text/html"
       response.writeHead(200, { "content-type": `${type}; charset=utf-8` }).end(page)
@@ -101,21 +108,18 @@ export const serve = async () => {
     clientSecret: Redacted.value(sandbox.account.clientSecret),
     customerId: sandbox.customer,
     pages,
-    /** What the page posts. */
+    /** The next report that the page posts. */
     reported: () => new Promise<string>((resolve) => (report = resolve)),
-    /** What this end has seen of a runtime, each as a check of its own. */
-    evidence: async (
-      name: string,
-      { resends }: Limits
-    ): Promise<ReadonlyArray<readonly [check: string, actual: unknown, expected: unknown]>> => {
+    /** Checks of the tickets and the requests that the server received from a runtime. */
+    checks: async (name: string, { resends }: Limits): Promise<ReadonlyArray<ServerCheck>> => {
       const all = await Effect.runPromise(sandbox.tickets)
       const tickets = all.filter(({ summary }) => summary.startsWith(`${name}: `))
       const sent = (size: number) => [description, ["receipt ñ.bin", "application/x-receipt", true, size]]
-      const { dropped, open, redirected, silent } = trapsOf(name)
+      const { dropped, open, redirected, silent } = countersOf(name)
       return [
-        [
-          "server: each ticket once, each byte in its place",
-          tickets.map((ticket) => [
+        {
+          name: "server: received each ticket once, with every byte",
+          actual: tickets.map((ticket) => [
             ticket.description,
             ...ticket.files.map((file) => [
               file.name,
@@ -124,13 +128,21 @@ export const serve = async () => {
               file.bytes.length
             ])
           ]),
-          [sent(sizes.small), sent(sizes.large)]
-        ],
+          expected: [sent(sizes.small), sent(sizes.large)]
+        },
         resends === true
-          ? ["server: the create that was dropped came twice, a limit of this runtime's fetch", dropped, 2]
-          : ["server: the create that was dropped came once", dropped, 1],
-        ["server: no redirect was followed", redirected, 0],
-        ["server: aborted requests were closed", { silent, open }, { silent: 2, open: 0 }]
+          ? {
+              name: "server: received the reset create twice, as this runtime resends it",
+              actual: dropped,
+              expected: 2
+            }
+          : { name: "server: received the reset create once", actual: dropped, expected: 1 },
+        { name: "server: received no redirected request", actual: redirected, expected: 0 },
+        {
+          name: "server: connections of aborted requests are closed",
+          actual: { silent, open },
+          expected: { silent: 2, open: 0 }
+        }
       ]
     },
     close: async () => {

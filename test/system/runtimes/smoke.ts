@@ -24,17 +24,17 @@ import {
 import { Fault, Sandbox, signWebhook } from "effect-ripio-tickets/testing"
 import { bytes, description, type Result, sizes, type Target } from "./target.ts"
 
-// The same program in every runtime: it uses what the package and `effect` export, and nothing of any platform.
+// The program that runs on every runtime. It imports only this package and `effect`, and no platform module.
 
 const equal = (actual: unknown, expected: unknown) =>
   Effect.sync(() => {
-    const [is, should] = [JSON.stringify(actual), JSON.stringify(expected)]
-    if (is !== should) throw new Error(`expected ${should}, got ${is}`)
+    const [actualJson, expectedJson] = [JSON.stringify(actual), JSON.stringify(expected)]
+    if (actualJson !== expectedJson) throw new Error(`expected ${expectedJson}, got ${actualJson}`)
   })
 
 const unknownTicket = TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
 
-/** What HMAC-SHA256 gives for this body, by openssl. */
+/** A signature made by openssl: HMAC-SHA256 over the body. */
 const vector = {
   secret: "a secret of more than 16 bytes",
   body: `{"eventType":"SUPPORT_TICKET.CREATED","issueDatetime":"2026-06-26T14:30:00.000Z","supportTicket":{"ticketId":"9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d","issueKey":"SUP-1234"}}`,
@@ -44,20 +44,20 @@ const vector = {
 const checks = (target: Target): Record<string, Effect.Effect<void, unknown>> => {
   const { baseUrl, clientId, limits, runtime } = target
   const clientSecret = Redacted.make(target.clientSecret)
-  const ticket = (what: string, size: number) => ({
+  const ticket = (name: string, size: number) => ({
     customerId: CustomerId.make(target.customerId),
-    summary: `${runtime}: ${what}`,
+    summary: `${runtime}: ${name}`,
     description,
     files: [new File([bytes(size)], "receipt ñ.bin", { type: "application/x-receipt" })]
   })
 
   const fetchClient =
-    limits.asksForPasswords === true
+    limits.promptsForPassword === true
       ? FetchTransport.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { credentials: "omit" })))
       : FetchTransport.layer
-  /** The whole client on the runtime's own fetch, and a real socket. */
+  /** The whole client on the `fetch` of the runtime. */
   const client = Ripio.layer({ environment: { baseUrl }, clientId, clientSecret }).pipe(Layer.provide(fetchClient))
-  /** Its parts at another base URL, with a token that no endpoint has to be asked for. */
+  /** A client for another base URL. Its static token avoids token requests. */
   const clientAt = (url: string, options?: { readonly timeout: Duration.Input }) =>
     SupportTicketsLive.layer.pipe(
       Layer.provide(RipioHttpLive.layer({ environment: { baseUrl: url }, retry: { times: 0 }, ...options })),
@@ -67,7 +67,7 @@ const checks = (target: Target): Record<string, Effect.Effect<void, unknown>> =>
   const reasonOf = (error: object) => ("reason" in error ? (error.reason as { readonly _tag: string }) : { _tag: "-" })
 
   return {
-    "create with a file, awaitOutcome, retrieve": Effect.gen(function* () {
+    "create with a file, awaitOutcome, and retrieve succeed": Effect.gen(function* () {
       const tickets = yield* SupportTickets
       const { _tag, ticketId } = yield* tickets.create(ticket("a small file", sizes.small))
       yield* equal(_tag, "Pending")
@@ -76,24 +76,24 @@ const checks = (target: Target): Record<string, Effect.Effect<void, unknown>> =>
       yield* equal(yield* tickets.retrieve(ticketId), outcome)
     }).pipe(Effect.provide(client)),
 
-    "a file of 9 MiB": Effect.gen(function* () {
+    "create with a file of 9 MiB succeeds": Effect.gen(function* () {
       const tickets = yield* SupportTickets
       yield* equal((yield* tickets.create(ticket("a large file", sizes.large)))._tag, "Pending")
     }).pipe(Effect.provide(client)),
 
-    "typed errors: NotFound, Unauthenticated": Effect.gen(function* () {
+    "an unknown ticket is NotFound, and a wrong secret is Unauthenticated": Effect.gen(function* () {
       const missing = yield* SupportTickets.use(({ retrieve }) => Effect.flip(retrieve(unknownTicket))).pipe(
         Effect.provide(client)
       )
       yield* equal(missing._tag, "NotFound")
-      const stranger = Ripio.layer({ environment: { baseUrl }, clientId, clientSecret: Redacted.make("another") })
+      const wrongSecret = Ripio.layer({ environment: { baseUrl }, clientId, clientSecret: Redacted.make("another") })
       const refused = yield* SupportTickets.use(({ retrieve }) => Effect.flip(retrieve(unknownTicket))).pipe(
-        Effect.provide(stranger.pipe(Layer.provide(fetchClient)))
+        Effect.provide(wrongSecret.pipe(Layer.provide(fetchClient)))
       )
       yield* equal([refused._tag, "refused" in refused && refused.refused], ["Unauthenticated", "credentials"])
     }),
 
-    "no answer: TimedOut, and the request is aborted": Effect.gen(function* () {
+    "a missing response is TimedOut, and the request is aborted": Effect.gen(function* () {
       const { retrieve } = yield* SupportTickets
       yield* equal(reasonOf(yield* Effect.flip(retrieve(unknownTicket)))._tag, "TimedOut")
     }).pipe(Effect.provide(clientAt(`${baseUrl}/${runtime}/silent`, { timeout: "300 millis" }))),
@@ -106,20 +106,20 @@ const checks = (target: Target): Record<string, Effect.Effect<void, unknown>> =>
       yield* equal(Exit.hasInterrupts(yield* Fiber.await(fiber)), true)
     }).pipe(Effect.provide(clientAt(`${baseUrl}/${runtime}/silent`))),
 
-    "a redirect is not followed": Effect.gen(function* () {
+    "a redirect is UnexpectedResponse and is not followed": Effect.gen(function* () {
       const { retrieve } = yield* SupportTickets
       yield* equal(reasonOf(yield* Effect.flip(retrieve(unknownTicket)))._tag, "UnexpectedResponse")
     }).pipe(Effect.provide(clientAt(`${baseUrl}/${runtime}/redirect`))),
 
-    "a lost answer of create: CreateAmbiguous": Effect.gen(function* () {
+    "a connection reset after a create is CreateAmbiguous": Effect.gen(function* () {
       const { create, retrieve } = yield* SupportTickets
-      // An answer first, so that the connection is one that has served before.
+      // A first request makes the create reuse a connection.
       yield* Effect.flip(retrieve(unknownTicket))
       const error = yield* Effect.flip(create(ticket("dropped", 10)))
       yield* equal([error._tag, reasonOf(error)._tag], ["CreateAmbiguous", "TransportFailed"])
     }).pipe(Effect.provide(clientAt(`${baseUrl}/${runtime}/dropped`))),
 
-    "no connection: TransportFailed": Effect.gen(function* () {
+    "a refused connection is TransportFailed": Effect.gen(function* () {
       const { create, retrieve } = yield* SupportTickets
       yield* equal(reasonOf(yield* Effect.flip(retrieve(unknownTicket)))._tag, "TransportFailed")
       const error = yield* Effect.flip(create(ticket("refused", 10)))
@@ -129,7 +129,7 @@ const checks = (target: Target): Record<string, Effect.Effect<void, unknown>> =>
       )
     }).pipe(Effect.provide(clientAt(target.closedUrl))),
 
-    "the sandbox in process, driven by TestClock": Effect.gen(function* () {
+    "the sandbox runs in process under TestClock": Effect.gen(function* () {
       const sandbox = yield* Sandbox
       const tickets = yield* SupportTickets
       const created = yield* tickets.create({ ...ticket("in process", 300), customerId: sandbox.customer })
@@ -144,25 +144,27 @@ const checks = (target: Target): Record<string, Effect.Effect<void, unknown>> =>
       )
     }).pipe(Effect.provide(Sandbox.layerRipio().pipe(Layer.provideMerge(TestClock.layer())))),
 
-    "webhooks: a known signature, one of ours, and a forged one": Effect.gen(function* () {
-      const { verify } = yield* TicketWebhooks
-      const body = new TextEncoder().encode(vector.body)
-      yield* TestClock.setTime(DateTime.toEpochMillis(DateTime.makeUnsafe("2026-06-26T14:31:00Z")))
-      const headers = new Headers({ "Http-X-Wh-Signature-256": vector.signature })
-      const event = yield* verify({ body, headers })
-      yield* equal([event._tag, "issueKey" in event && event.issueKey], ["TicketCreated", "SUP-1234"])
+    "webhooks: openssl's and the library's signatures are accepted, and a changed body is rejected": Effect.gen(
+      function* () {
+        const { verify } = yield* TicketWebhooks
+        const body = new TextEncoder().encode(vector.body)
+        yield* TestClock.setTime(DateTime.toEpochMillis(DateTime.makeUnsafe("2026-06-26T14:31:00Z")))
+        const headers = new Headers({ "Http-X-Wh-Signature-256": vector.signature })
+        const event = yield* verify({ body, headers })
+        yield* equal([event._tag, "issueKey" in event && event.issueKey], ["TicketCreated", "SUP-1234"])
 
-      const secret = Redacted.make(vector.secret)
-      const signed = yield* signWebhook({ _tag: "Failed", ticketId: unknownTicket }, { secret })
-      yield* equal((yield* verify(signed))._tag, "TicketFailed")
-      const forged = new Uint8Array(signed.body)
-      forged[20] = (forged[20] ?? 0) ^ 1
-      yield* equal((yield* Effect.flip(verify({ ...signed, body: forged }))).reason._tag, "SignatureMismatch")
-    }).pipe(Effect.provide([TicketWebhooksLive.layer({ secrets: [Redacted.make(vector.secret)] }), TestClock.layer()]))
+        const secret = Redacted.make(vector.secret)
+        const signed = yield* signWebhook({ _tag: "Failed", ticketId: unknownTicket }, { secret })
+        yield* equal((yield* verify(signed))._tag, "TicketFailed")
+        const forged = new Uint8Array(signed.body)
+        forged[20] = (forged[20] ?? 0) ^ 1
+        yield* equal((yield* Effect.flip(verify({ ...signed, body: forged }))).reason._tag, "SignatureMismatch")
+      }
+    ).pipe(Effect.provide([TicketWebhooksLive.layer({ secrets: [Redacted.make(vector.secret)] }), TestClock.layer()]))
   }
 }
 
-/** Runs every check, also after one has failed. */
+/** Runs every check, even after a failure. */
 export const smoke = (target: Target): Promise<ReadonlyArray<Result>> =>
   Effect.runPromise(
     Effect.forEach(

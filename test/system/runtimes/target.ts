@@ -1,37 +1,37 @@
-/** Where the sandbox listens, and who may ask it. */
+/** The address of the sandbox, and an account that it accepts. */
 export interface Target {
   readonly baseUrl: string
-  /** A base URL on which nothing listens. */
+  /** A base URL at which no server listens. */
   readonly closedUrl: string
   readonly clientId: string
   readonly clientSecret: string
   readonly customerId: string
-  /** Makes the tickets of this run known to the server. */
+  /** The name of the runtime. It marks the tickets of this run at the server. */
   readonly runtime: string
   readonly limits: Limits
 }
 
-/** Where a runtime cannot do what the others can, which is then checked to be so. */
+/** The known limits of a runtime. The checks expect the limited behavior. */
 export interface Limits {
-  /** It does not tell a connection that was never made from one that broke, so that a ticket may exist after both. */
+  /** Its errors do not distinguish a refused connection from a broken one. After both, a ticket may exist. */
   readonly hidesRefusal?: true
-  /** Its `fetch` sends a POST once more when the connection is reset before an answer, and tells nobody. */
+  /** Its `fetch` silently resends a POST if the connection is reset before the response. */
   readonly resends?: true
-  /** It asks a person for a password when an answer says `WWW-Authenticate: Basic`, unless it is told not to. */
-  readonly asksForPasswords?: true
+  /** It shows a password prompt for `WWW-Authenticate: Basic`, unless the request omits credentials. */
+  readonly promptsForPassword?: true
 }
 
 export interface Result {
   readonly name: string
   readonly milliseconds: number
-  /** What went wrong, if anything did. */
+  /** The error, if the check failed. */
   readonly failure?: string
 }
 
-/** The files that are sent: one in a piece, one that is large enough to be streamed. */
+/** The sizes of the files: a small one is sent in one chunk, a large one is streamed. */
 export const sizes = { small: 70_000, large: 9 * 1024 * 1024 }
 
 export const description = "Línea uno\nlínea dos 💸"
 
-/** Bytes of every value, the same at both ends. */
+/** Deterministic bytes of all values, so that the server can verify what it receives. */
 export const bytes = (length: number) => Uint8Array.from({ length }, (_, index) => (index * 31 + (index >> 8)) & 0xff)

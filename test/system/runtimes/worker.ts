@@ -1,4 +1,4 @@
-// workerd, as one bundle: the client is built and used within a request, as its rules ask.
+// The program for workerd: one bundle. workerd allows I/O only during a request, so each request builds a client.
 import { smoke } from "./smoke.ts"
 import type { Target } from "./target.ts"
 
@@ -7,5 +7,5 @@ const worker = {
     Response.json(await smoke(JSON.parse(env.TARGET) as Target))
 }
 
-// oxlint-disable-next-line import/no-default-export -- it is what workerd runs
+// oxlint-disable-next-line import/no-default-export -- workerd runs the default export
 export default worker

@@ -1,4 +1,4 @@
-"""Django with django-oauth-toolkit: a token server that others wrote, and tickets behind its tokens.
+"""Django with django-oauth-toolkit: a third-party token server, and ticket endpoints that require its tokens.
 
 /usr/bin/python3 server.py PORT
 """
@@ -33,10 +33,10 @@ from django.views.decorators.csrf import csrf_exempt  # noqa: E402
 from oauth2_provider.models import AccessToken, Application  # noqa: E402
 from oauth2_provider.oauth2_backends import get_oauthlib_core  # noqa: E402
 
-read = []
+received = []
 
 
-def refusal(code, name, status, /, **detail):
+def error_response(code, name, status, /, **detail):
     return JsonResponse({"code": code, "type": name, "detail": detail, "status": status}, status=status)
 
 
@@ -44,7 +44,7 @@ def authenticated(view):
     def check(request, **kwargs):
         valid, _ = get_oauthlib_core().verify_request(request, scopes=[])
         if not valid:
-            return refusal(40001, "NotAuthenticated", 401, code="not_authenticated", message="Not authenticated.")
+            return error_response(40001, "NotAuthenticated", 401, code="not_authenticated", message="Not authenticated.")
         return view(request, **kwargs)
 
     return csrf_exempt(check)
@@ -57,7 +57,7 @@ def ticket(request, ticket_id):
 
 @authenticated
 def tickets(request):
-    read.append(
+    received.append(
         {
             "fields": request.POST.dict(),
             "files": [
@@ -75,12 +75,12 @@ def tickets(request):
     return JsonResponse(body, status=202)
 
 
-def seen(request):
-    return JsonResponse(read, safe=False)
+def received_tickets(request):
+    return JsonResponse(received, safe=False)
 
 
 def tokens(request):
-    """How many were given; with POST they are all revoked."""
+    """Returns the number of issued tokens. A POST revokes them all."""
     count = AccessToken.objects.count()
     if request.method == "POST":
         AccessToken.objects.update(expires="2020-01-01T00:00:00Z")
@@ -91,7 +91,7 @@ urlpatterns = [
     path("oauth2/", include("oauth2_provider.urls")),
     path("api/v1/supportTickets/", tickets),
     path("api/v1/supportTickets/<uuid:ticket_id>/", ticket),
-    path("read", seen),
+    path("read", received_tickets),
     path("tokens", csrf_exempt(tokens)),
 ]
 

@@ -1,5 +1,5 @@
-/* oxlint-disable -- its packages are there only once test:peers has run, so nothing in it has a type */
-// express with multer: takes tickets, and answers with what it read in each.
+/* oxlint-disable -- test:peers installs the packages, so the imports have no types before its first run */
+// Express with multer. It accepts tickets, and returns the parsed forms at /read.
 import { createHash } from "node:crypto"
 import express from "express"
 import multer from "multer"

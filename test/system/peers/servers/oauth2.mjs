@@ -1,5 +1,5 @@
-/* oxlint-disable -- its packages are there only once test:peers has run, so nothing in it has a type */
-// oauth2-mock-server with its token endpoint where Ripio has it, and a resource that takes only tokens of its key.
+/* oxlint-disable -- test:peers installs the packages, so the imports have no types before its first run */
+// oauth2-mock-server with its token endpoint at Ripio's path, and a resource server that verifies its tokens.
 import { createServer } from "node:http"
 import { createRemoteJWKSet, jwtVerify } from "jose"
 import { OAuth2Server } from "oauth2-mock-server"
@@ -18,14 +18,14 @@ await server.start(port, "127.0.0.1")
 
 const keys = createRemoteJWKSet(new URL(`http://127.0.0.1:${port}/jwks`))
 const resource = createServer((request, response) => {
-  const answer = (status, body) =>
+  const respond = (status, body) =>
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
   jwtVerify((request.headers.authorization ?? "").replace(/^Bearer /u, ""), keys).then(
     () => {
       const [ticketId] = /[\da-f-]{36}/u.exec(request.url)
-      answer(200, { ticketId, status: "CREATED", issueKey: "SUP-1" })
+      respond(200, { ticketId, status: "CREATED", issueKey: "SUP-1" })
     },
-    () => answer(401, { code: 40001, type: "NotAuthenticated", detail: { code: "not_authenticated" }, status: 401 })
+    () => respond(401, { code: 40001, type: "NotAuthenticated", detail: { code: "not_authenticated" }, status: 401 })
   )
 })
 resource.listen(0, "127.0.0.1", () => console.log(`ready ${resource.address().port}`))
