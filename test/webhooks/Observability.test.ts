@@ -4,7 +4,15 @@ import * as Metric from "effect/Metric"
 import * as Tracer from "effect/Tracer"
 import { TicketWebhooks, TicketWebhooksLive } from "../../src/index.ts"
 import { ticketId } from "../support/fixtures.ts"
-import { createdJson, failedJson, jsonDelivery, otherJson, secret, secretText, setClockToIssueTime } from "./fixtures.ts"
+import {
+  createdJson,
+  failedJson,
+  jsonDelivery,
+  otherJson,
+  secret,
+  secretText,
+  setClockToIssueTime
+} from "./fixtures.ts"
 
 /** The counter of deliveries by its `result` label. */
 const deliveryCounts = Effect.map(Metric.snapshot, (all) =>

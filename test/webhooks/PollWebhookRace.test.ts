@@ -9,11 +9,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { SupportTickets, type TicketOutcome, TicketOutcomes, TicketOutcomesLive } from "../../src/index.ts"
-import {
-  created as createdBody,
-  pending as pendingBody,
-  ticketId
-} from "../support/fixtures.ts"
+import { created as createdBody, pending as pendingBody, ticketId } from "../support/fixtures.ts"
 import { scriptedTickets } from "../support/harness.ts"
 import { Idle } from "../support/Idle.ts"
 import { createdTicket, eventOf, failedTicket } from "./fixtures.ts"

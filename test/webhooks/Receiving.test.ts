@@ -29,10 +29,7 @@ interface Receiving {
 
 const receiveWith =
   (receiver: Receiver) =>
-  <A, E>(
-    test: (receiving: Receiving) => Effect.Effect<A, E, TicketOutcomes>,
-    onEvent: OnEvent = () => Effect.void
-  ) => {
+  <A, E>(test: (receiving: Receiving) => Effect.Effect<A, E, TicketOutcomes>, onEvent: OnEvent = () => Effect.void) => {
     const events: Array<TicketEvent> = []
     const log = recordLog()
     return Effect.gen(function* () {

@@ -3,15 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { inspect } from "node:util"
 import { TicketWebhooks, TicketWebhooksLive } from "../../src/index.ts"
-import {
-  bytesOf,
-  createdJson,
-  delivery,
-  nodeSignature,
-  olderSecret,
-  secret,
-  setClockToIssueTime
-} from "./fixtures.ts"
+import { bytesOf, createdJson, delivery, nodeSignature, olderSecret, secret, setClockToIssueTime } from "./fixtures.ts"
 import { rejectionOf, verify } from "./verify.ts"
 
 const body = JSON.stringify(createdJson)

@@ -78,10 +78,7 @@ describe("the inbox in memory", () => {
         yield* Idle.await
         yield* TestClock.adjust("8 seconds")
         assert.deepStrictEqual(attemptTimes, expected)
-      }).pipe(
-        Effect.provide(Layer.merge(TicketInboxLive.layer(options), Logger.layer([]))),
-        Effect.provide(Idle.layer)
-      )
+      }).pipe(Effect.provide(Layer.merge(TicketInboxLive.layer(options), Logger.layer([]))), Effect.provide(Idle.layer))
     )
   }
 

@@ -1,6 +1,11 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { TicketWebhooks, TicketWebhooksLive, type TicketWebhooksOptions, type WebhookDelivery } from "../../src/index.ts"
+import {
+  TicketWebhooks,
+  TicketWebhooksLive,
+  type TicketWebhooksOptions,
+  type WebhookDelivery
+} from "../../src/index.ts"
 import { secret, setClockToIssueTime } from "./fixtures.ts"
 
 /** Verifies a delivery on the current time of the clock. */

@@ -17,7 +17,7 @@ export default defineConfig({
       "test/{architecture,docs-blocks}.test.ts",
       "test/tickets/Layers.test.ts",
       "test/tickets/create/{Cuts,Memory,NotSent}.test.ts",
-      "test/webhooks/{bundle,examples,judges,kill,mutants}.test.ts"
+      "test/webhooks/{Bundle,Examples,Fuzz,ProcessKill,ThirdParty}.test.ts"
     ]
   }
 })
