@@ -145,7 +145,8 @@ for (const { title, transport } of transports) {
           const tickets = yield* eventually(sandbox.tickets, ({ length }) => length > expected)
           yield* Fiber.interrupt(hanging)
           assert.strictEqual(tickets.length, expected + 1)
-        }))
+        })
+      )
     }
   })
 }

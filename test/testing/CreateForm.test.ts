@@ -174,7 +174,7 @@ describe("the body of a create request", () => {
           ...utf8.encode("--bb--\r\n")
         ])
         const chunks: Array<Uint8Array> = []
-        for (let start = 0; start < body.length; ) {
+        for (let start = 0; start < body.length;) {
           const size = chunkSizes[chunks.length % Math.max(1, chunkSizes.length)] ?? body.length
           chunks.push(body.slice(start, start + size))
           start += size
