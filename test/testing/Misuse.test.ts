@@ -19,10 +19,10 @@ describe("misuse of the sandbox", () => {
       Effect.gen(function* () {
         yield* sandbox.seed()
         const unknownTicketId = TicketId.make(firstTicketId.replace("1", "2"))
-        const unknownAccount = { clientId: "stranger", clientSecret: Redacted.make("s") }
+        const unknownAccount = { clientId: "unknown", clientSecret: Redacted.make("s") }
         yield* diesWith(sandbox.seed({ ticketId: firstTicketId }), `there is a ticket ${firstTicketId} already`)
         yield* diesWith(sandbox.complete(unknownTicketId, "Failed"), "there is no ticket")
-        yield* diesWith(sandbox.setEnabled(false, unknownAccount), "no account has the client id stranger")
+        yield* diesWith(sandbox.setEnabled(false, unknownAccount), "no account has the client id unknown")
         yield* diesWith(sandbox.addAccount({ clientId: sandbox.account.clientId }), "there is an account")
         yield* diesWith(sandbox.inject(Fault.tokenExpired, { on: "token" }), "waits for a request with a Bearer token")
       })

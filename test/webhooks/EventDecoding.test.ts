@@ -119,9 +119,9 @@ describe("the dedupe key", () => {
           verify(jsonDelivery({ ...createdJson, supportTicket: { ticketId, issueKey } })),
           ({ dedupeKey }) => dedupeKey
         )
-      const longestVerbatim = "x".repeat(255 - `SUPPORT_TICKET.CREATED:${ticketId}:`.length)
-      assert.strictEqual((yield* dedupeKeyFor(longestVerbatim)).length, 255)
-      assert.match(yield* dedupeKeyFor(`${longestVerbatim}x`), /^sha256:[0-9a-f]{64}$/u)
+      const maxVerbatimKey = "x".repeat(255 - `SUPPORT_TICKET.CREATED:${ticketId}:`.length)
+      assert.strictEqual((yield* dedupeKeyFor(maxVerbatimKey)).length, 255)
+      assert.match(yield* dedupeKeyFor(`${maxVerbatimKey}x`), /^sha256:[0-9a-f]{64}$/u)
     })
   )
 })
