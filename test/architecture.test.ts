@@ -1,227 +1,262 @@
 import { assert, describe, it } from "@effect/vitest"
 import { globSync, readFileSync } from "node:fs"
-import { dirname, posix } from "node:path"
+import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
-
-/** The text of each source file by its path from the root of the repository. */
-type Sources = ReadonlyMap<string, string>
+import {
+  allImports,
+  docTag,
+  type Import,
+  loadedBy,
+  moduleComment,
+  type Modules,
+  parseModules,
+  placeOf,
+  type PublicExport,
+  publicExports,
+  showsTypesOf
+} from "./support/modules.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const sources: Sources = new Map(
-  globSync("src/**/*.ts", { cwd: root }).map((path) => [path, readFileSync(`${root}/${path}`, "utf8")])
-)
 
-const parse = (path: string, text: string) => ts.createSourceFile(path, text, ts.ScriptTarget.ESNext, true)
-
-/** Every module that a file names, whether for a value, for a type, or in a dynamic import. */
-const importsOf = (path: string, text: string): ReadonlyArray<string> => {
-  const found: Array<string> = []
-  const visit = (node: ts.Node): void => {
-    if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier !== undefined) {
-      found.push(...literal(node.moduleSpecifier))
-    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
-      found.push(...literal(node.argument.literal))
-    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      found.push(...node.arguments.flatMap(literal))
-    }
-    ts.forEachChild(node, visit)
-  }
-  visit(parse(path, text))
-  return found
-}
-const literal = (node: ts.Node) => (ts.isStringLiteralLike(node) ? [node.text] : [])
-
-const resolve = (from: string, specifier: string) =>
-  specifier.startsWith(".") ? posix.join(dirname(from), specifier) : specifier
-
-const edgesOf = (files: Sources): ReadonlyArray<readonly [from: string, to: string]> =>
-  [...files].flatMap(([path, text]) =>
-    importsOf(path, text).map((specifier) => [path, resolve(path, specifier)] as const)
+const modules = parseModules(
+  Object.fromEntries(
+    globSync("src/**/*.ts", { cwd: root }).map((path) => [path, readFileSync(`${root}/${path}`, "utf8")])
   )
-
-/** Everything that loading the `entries` loads: files by their path, packages by their specifier. */
-const reachedFrom = (files: Sources, entries: ReadonlyArray<string>): ReadonlySet<string> => {
-  const edges = edgesOf(files)
-  const reached = new Set(entries)
-  // A set yields what is added to it while it is walked.
-  for (const path of reached) for (const [from, to] of edges) if (from === path) reached.add(to)
-  return reached
-}
-
-const within = (folder: string) => (path: string) => path.startsWith(`src/${folder}/`)
-
-const arrows = (edges: ReadonlyArray<readonly [string, string]>) => edges.map(([from, to]) => `${from} -> ${to}`)
-
-const rules: Record<string, (files: Sources) => ReadonlyArray<string>> = {
-  "the root entry reaches modules of Effect and own files, and no test double or command line": (files) =>
-    [...reachedFrom(files, ["src/index.ts"])].filter(
-      (path) => !/^effect\/|^src\//u.test(path) || within("testing")(path) || within("cli")(path)
-    ),
-  "domain does not reach services or layers": (files) =>
-    [...reachedFrom(files, [...files.keys()].filter(within("domain")))].filter(
-      (path) => within("services")(path) || within("layers")(path)
-    ),
-  "services do not reach layers": (files) =>
-    [...reachedFrom(files, [...files.keys()].filter(within("services")))].filter(within("layers")),
-  "only the test doubles import the test doubles": (files) =>
-    arrows(edgesOf(files).filter(([from, to]) => !within("testing")(from) && within("testing")(to))),
-  "only the command line imports modules of Node.js": (files) =>
-    arrows(edgesOf(files).filter(([from, to]) => !within("cli")(from) && /^node:|^@effect\/platform-node/u.test(to))),
-  "modules of Effect are imported one by one": (files) =>
-    arrows(edgesOf(files).filter(([, to]) => /^effect(?:\/[a-z][^/]*)*$/u.test(to))),
-  "relative imports name a file that exists": (files) =>
-    arrows(edgesOf(files).filter(([, to]) => to.startsWith("src/") && !files.has(to)))
-}
-
-/** Exports of an entry, followed through its re-exports, whose doc block is missing or lacks a tag. */
-const undocumented = (files: Sources, entry: string): ReadonlyArray<string> => {
-  const missing: Array<string> = []
-  const seen = new Set<string>()
-  const visitFile = (path: string, only?: ReadonlySet<string>): void => {
-    const key = `${path} ${only === undefined ? "*" : [...only].join()}`
-    const text = files.get(path)
-    if (text === undefined || seen.has(key)) return
-    seen.add(key)
-    const file = parse(path, text)
-    const report = (node: ts.Node, name: string) => {
-      const tags = ts.getJSDocTags(node)
-      const has = (tag: string) => tags.some(({ tagName }) => tagName.text === tag)
-      const since = ts.getTextOfJSDocComment(tags.find(({ tagName }) => tagName.text === "since")?.comment)
-      if (has("internal")) return
-      if (!/^\d+\.\d+\.\d+$/u.test(since ?? "") || !has("category")) {
-        const { line } = file.getLineAndCharacterOfPosition(node.getStart(file))
-        missing.push(`${path}:${line + 1} ${name}`)
-      }
-    }
-    const overloaded = new Set<string>()
-    for (const node of file.statements) {
-      if (ts.isExportDeclaration(node)) {
-        const target =
-          node.moduleSpecifier === undefined ? path : literal(node.moduleSpecifier).map((s) => resolve(path, s))[0]
-        if (target === undefined) continue
-        if (node.exportClause === undefined) {
-          if (only === undefined) visitFile(target)
-        } else if (ts.isNamespaceExport(node.exportClause)) {
-          report(node, node.exportClause.name.text)
-          visitFile(target)
-        } else {
-          visitFile(
-            target,
-            new Set(node.exportClause.elements.map(({ name, propertyName }) => (propertyName ?? name).text))
-          )
-        }
-        continue
-      }
-      const exported =
-        ts.canHaveModifiers(node) && ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)
-      for (const name of namesOf(node)) {
-        if (only === undefined ? !exported : !only.has(name)) continue
-        // The first signature of an overloaded function speaks for the others.
-        if (ts.isFunctionDeclaration(node) && overloaded.has(name)) continue
-        if (ts.isFunctionDeclaration(node)) overloaded.add(name)
-        report(node, name)
-      }
-    }
-  }
-  visitFile(entry)
-  return missing
-}
-const namesOf = (node: ts.Statement): ReadonlyArray<string> => {
-  if (ts.isVariableStatement(node)) return node.declarationList.declarations.map(({ name }) => name.getText())
-  return ts.isFunctionDeclaration(node) ||
-    ts.isClassDeclaration(node) ||
-    ts.isInterfaceDeclaration(node) ||
-    ts.isTypeAliasDeclaration(node) ||
-    ts.isModuleDeclaration(node) ||
-    ts.isEnumDeclaration(node)
-    ? [node.name?.text ?? "default"]
-    : []
-}
+)
 
 const entries = ["src/index.ts", "src/testing/index.ts"]
 
-describe("architecture", () => {
-  for (const [name, check] of Object.entries(rules)) {
-    it(name, () => {
-      assert.deepStrictEqual(check(sources), [])
-    })
-  }
+const isIn = (folder: string, path: string) => path.startsWith(`src/${folder}/`)
+const isInOneOf = (folders: ReadonlyArray<string>, path: string) => folders.some((folder) => isIn(folder, path))
 
-  for (const entry of entries) {
-    it(`every export of ${entry} says since when it is there, and in which category it is`, () => {
-      assert.isTrue(sources.has(entry))
-      assert.deepStrictEqual(undocumented(sources, entry), [])
-    })
-  }
-})
+const violatingImports = (modules: Modules, isViolation: (edge: Import) => boolean) =>
+  allImports(modules)
+    .filter(isViolation)
+    .map(({ from, to }) => `${from} -> ${to}`)
 
-describe("the architecture checks themselves", () => {
-  const violations: ReadonlyArray<
-    readonly [rule: keyof typeof rules, files: Record<string, string>, expected: Array<string>]
-  > = [
-    [
-      "the root entry reaches modules of Effect and own files, and no test double or command line",
-      {
+/** Files in `folder` import nothing but Effect and files in `allowed`. */
+const importsOnly = (folder: string, allowed: ReadonlyArray<string>) => (modules: Modules) =>
+  violatingImports(
+    modules,
+    ({ from, to }) => isIn(folder, from) && !to.startsWith("effect/") && !isInOneOf(allowed, to)
+  )
+
+const allPublicExports = (modules: Modules) => entries.flatMap((entry) => publicExports(modules, entry))
+
+/** The files that declare what the entry points export. */
+const publicFiles = (modules: Modules) =>
+  [...new Set(allPublicExports(modules).map(({ path }) => path))].filter((path) => !entries.includes(path))
+
+const isDocumented = ({ node }: PublicExport) =>
+  /^\d+\.\d+\.\d+$/u.test(docTag(node, "since") ?? "") && docTag(node, "category") !== undefined
+
+const isInternal = ({ node }: PublicExport) => docTag(node, "internal") !== undefined
+
+const unstableModules = /^effect\/(?:http|crypto|persistence)\//u
+
+const internalExports = new Set(["Answer", "Classification", "Evidence", "RawResponse", "classify", "maxBodyBytes"])
+
+interface Rule {
+  /** What violates the rule, such as an import or a file. */
+  readonly check: (modules: Modules) => ReadonlyArray<string>
+  /** Files that violate the rule and files that do not, and what `check` returns for them. */
+  readonly example: { readonly files: Readonly<Record<string, string>>; readonly expected: ReadonlyArray<string> }
+}
+
+const rules: Record<string, Rule> = {
+  "domain imports only domain": {
+    check: importsOnly("domain", ["domain"]),
+    example: {
+      files: {
+        "src/domain/A.ts": `import "./B.ts"\nimport "effect/Effect"\nimport type { C } from "../internal/c.ts"`
+      },
+      expected: ["src/domain/A.ts -> src/internal/c.ts"]
+    }
+  },
+  "internal imports only internal and domain": {
+    check: importsOnly("internal", ["internal", "domain"]),
+    example: {
+      files: {
+        "src/internal/http/a.ts": `import "../../domain/B.ts"\nimport type { C } from "../../services/C.ts"`,
+        "src/internal/token/d.ts": `import "../http/a.ts"\nexport type E = import("../../layers/E.ts").E`
+      },
+      expected: ["src/internal/http/a.ts -> src/services/C.ts", "src/internal/token/d.ts -> src/layers/E.ts"]
+    }
+  },
+  "services import only services, internal and domain": {
+    check: importsOnly("services", ["services", "internal", "domain"]),
+    example: {
+      files: { "src/services/A.ts": `import "./B.ts"\nexport type C = import("../layers/C.ts").C` },
+      expected: ["src/services/A.ts -> src/layers/C.ts"]
+    }
+  },
+  "layers import only layers, services, internal and domain": {
+    check: importsOnly("layers", ["layers", "services", "internal", "domain"]),
+    example: {
+      files: { "src/layers/A.ts": `import "./B.ts"\nimport "../services/C.ts"\nimport "../index.ts"` },
+      expected: ["src/layers/A.ts -> src/index.ts"]
+    }
+  },
+  "only testing imports testing": {
+    check: (modules) => violatingImports(modules, ({ from, to }) => !isIn("testing", from) && isIn("testing", to)),
+    example: {
+      files: { "src/layers/A.ts": `export { b } from "../testing/B.ts"`, "src/testing/C.ts": `import "./B.ts"` },
+      expected: ["src/layers/A.ts -> src/testing/B.ts"]
+    }
+  },
+  "only cli and node import modules of Node.js": {
+    check: (modules) =>
+      violatingImports(
+        modules,
+        ({ from, to }) => !isInOneOf(["cli", "node"], from) && /^node:|^@effect\/platform-node/u.test(to)
+      ),
+    example: {
+      files: {
+        "src/testing/A.ts": `import * as Http from "node:http"`,
+        "src/cli/B.ts": `import * as Http from "node:http"`,
+        "src/node/C.ts": `import * as Http from "node:http"`
+      },
+      expected: ["src/testing/A.ts -> node:http"]
+    }
+  },
+  "the root entry loads only Effect and src, without testing, cli and node": {
+    check: (modules) =>
+      loadedBy(modules, "src/index.ts").filter(
+        (path) => !/^(?:effect|src)\//u.test(path) || isInOneOf(["testing", "cli", "node"], path)
+      ),
+    example: {
+      files: {
         "src/index.ts": `export * from "./domain/A.ts"`,
         "src/domain/A.ts": `import type { Z } from "zod"\nexport const a = () => import("../testing/B.ts")`,
         "src/testing/B.ts": `import * as Effect from "effect/Effect"`
       },
-      ["zod", "src/testing/B.ts"]
-    ],
-    [
-      "domain does not reach services or layers",
-      {
-        "src/domain/A.ts": `import { b } from "../internal/b.ts"`,
-        "src/internal/b.ts": `import type { C } from "../services/C.ts"`,
-        "src/services/C.ts": ""
+      expected: ["zod", "src/testing/B.ts"]
+    }
+  },
+  "modules of Effect are imported by their own path": {
+    check: (modules) => violatingImports(modules, ({ to }) => /^effect(?:\/[a-z][^/]*)*$/u.test(to)),
+    example: {
+      files: { "src/A.ts": `import { Effect } from "effect"\nimport "effect/http"\nimport "effect/http/HttpClient"` },
+      expected: ["src/A.ts -> effect", "src/A.ts -> effect/http"]
+    }
+  },
+  "relative imports name a file that exists": {
+    check: (modules) => violatingImports(modules, ({ to }) => to.startsWith("src/") && !modules.has(to)),
+    example: {
+      files: { "src/A.ts": `import "./B.ts"\nimport "./A.js"`, "src/B.ts": "" },
+      expected: ["src/A.ts -> src/A.js"]
+    }
+  },
+  "files in internal are in a subject folder, or are options, metrics or tracing": {
+    check: (modules) =>
+      [...modules.keys()].filter(
+        (path) =>
+          isIn("internal", path) &&
+          !isInOneOf(
+            ["http", "token", "tickets", "webhooks", "durable"].map((subject) => `internal/${subject}`),
+            path
+          ) &&
+          !/^src\/internal\/(?:options|metrics|tracing)\.ts$/u.test(path)
+      ),
+    example: {
+      files: {
+        "src/internal/helpers.ts": "",
+        "src/internal/misc/a.ts": "",
+        "src/internal/options.ts": "",
+        "src/internal/http/retry.ts": ""
       },
-      ["src/services/C.ts"]
-    ],
-    [
-      "services do not reach layers",
-      { "src/services/A.ts": `export type B = import("../layers/B.ts").B` },
-      ["src/layers/B.ts"]
-    ],
-    [
-      "only the test doubles import the test doubles",
-      { "src/layers/A.ts": `export { b } from "../testing/B.ts"`, "src/testing/C.ts": `import "./B.ts"` },
-      ["src/layers/A.ts -> src/testing/B.ts"]
-    ],
-    [
-      "only the command line imports modules of Node.js",
-      { "src/testing/A.ts": `import * as Http from "node:http"`, "src/cli/B.ts": `import * as Http from "node:http"` },
-      ["src/testing/A.ts -> node:http"]
-    ],
-    [
-      "modules of Effect are imported one by one",
-      { "src/A.ts": `import { Effect } from "effect"\nimport "effect/http"\nimport "effect/http/HttpClient"` },
-      ["src/A.ts -> effect", "src/A.ts -> effect/http"]
-    ],
-    [
-      "relative imports name a file that exists",
-      { "src/A.ts": `import "./B.ts"\nimport "./A.js"`, "src/B.ts": "" },
-      ["src/A.ts -> src/A.js"]
-    ]
-  ]
-
-  for (const [rule, files, expected] of violations) {
-    it(`catch a violation of: ${rule}`, () => {
-      assert.deepStrictEqual(rules[rule]?.(new Map(Object.entries(files))), expected)
-    })
-  }
-
-  it("try every rule", () => {
-    assert.deepStrictEqual(new Set(violations.map(([rule]) => rule)), new Set(Object.keys(rules)))
-  })
-
-  it("catch an export without its tags, and no other", () => {
-    const documented = "/**\n * Says what it is.\n *\n * @category models\n * @since 0.1.0\n */\n"
-    const files = new Map([
-      ["src/index.ts", `export * from "./A.ts"\nexport { b } from "./B.ts"\n${documented}export * as C from "./C.ts"`],
-      [
-        "src/A.ts",
-        `${documented}export const good = 1
+      expected: ["src/internal/helpers.ts", "src/internal/misc/a.ts"]
+    }
+  },
+  "files with public exports are named in PascalCase": {
+    check: (modules) => publicFiles(modules).filter((path) => !/^[A-Z]/u.test(basename(path))),
+    example: {
+      files: {
+        "src/index.ts": `export { a } from "./domain/a.ts"\nexport * from "./services/B.ts"`,
+        "src/domain/a.ts": "export const a = 1",
+        "src/domain/unexported.ts": "export const c = 1",
+        "src/services/B.ts": "export const b = 1"
+      },
+      expected: ["src/domain/a.ts"]
+    }
+  },
+  "files in internal folders are named in camelCase": {
+    check: (modules) =>
+      [...modules.keys()].filter((path) => path.includes("/internal/") && !/^[a-z]/u.test(basename(path))),
+    example: {
+      files: { "src/internal/http/A.ts": "", "src/internal/http/b.ts": "", "src/testing/internal/C.ts": "" },
+      expected: ["src/internal/http/A.ts", "src/testing/internal/C.ts"]
+    }
+  },
+  "the entry points only re-export": {
+    check: (modules) =>
+      allPublicExports(modules)
+        .filter(({ node, path }) => entries.includes(path) && !ts.isExportDeclaration(node))
+        .map(placeOf),
+    example: {
+      files: {
+        "src/index.ts": `export * as A from "./layers/A.ts"\nexport const b = 1`,
+        "src/layers/A.ts": "export const a = 1"
+      },
+      expected: ["src/index.ts:2 b"]
+    }
+  },
+  "the root entry exports no constructor but makePollingSchedule, and nothing of the classification": {
+    check: (modules) =>
+      publicExports(modules, "src/index.ts")
+        .filter(({ isTopLevel }) => isTopLevel)
+        .map(({ name }) => name)
+        .filter((name) => (/^make[A-Z]/u.test(name) && name !== "makePollingSchedule") || internalExports.has(name)),
+    example: {
+      files: {
+        "src/index.ts": `export * from "./services/A.ts"
+export { type Raw as RawResponse, makePollingSchedule } from "./domain/B.ts"
+export * as C from "./layers/C.ts"`,
+        "src/services/A.ts": "export const makeA = 1\nexport class A {}",
+        "src/domain/B.ts": "export const makePollingSchedule = 1\nexport interface Raw {}\nexport const classify = 1",
+        "src/layers/C.ts": "export const makeInNamespace = 1"
+      },
+      expected: ["makeA", "RawResponse"]
+    }
+  },
+  "each public file begins with a module comment that has @since": {
+    check: (modules) =>
+      publicFiles(modules).filter((path) => {
+        const module = modules.get(path)
+        return module === undefined || !/@since \d+\.\d+\.\d+/u.test(moduleComment(module) ?? "")
+      }),
+    example: {
+      files: {
+        "src/index.ts": ["Good", "NoImports", "None", "OnlyOfExport", "NoSince"]
+          .map((name) => `export * from "./domain/${name}.ts"`)
+          .join("\n"),
+        "src/domain/Good.ts": `/**\n * A module.\n *\n * @since 0.1.0\n */\nimport "effect/Effect"\nexport const a = 1`,
+        "src/domain/NoImports.ts":
+          "/** A module. @since 0.1.0 */\n\n/** An export. @since 0.1.0 */\nexport const b = 1",
+        "src/domain/None.ts": `import "effect/Effect"\n/** An export. @since 0.1.0 */\nexport const c = 1`,
+        "src/domain/OnlyOfExport.ts": "/** An export. @since 0.1.0 */\nexport const d = 1",
+        "src/domain/NoSince.ts": `/** A module. */\nimport "effect/Effect"\nexport const e = 1`
+      },
+      expected: ["src/domain/None.ts", "src/domain/OnlyOfExport.ts", "src/domain/NoSince.ts"]
+    }
+  },
+  "every export has @since and @category": {
+    check: (modules) =>
+      allPublicExports(modules)
+        .filter((exported) => !isInternal(exported) && !isDocumented(exported))
+        .map(placeOf),
+    example: {
+      files: {
+        "src/index.ts": `export * from "./A.ts"
+export { b } from "./B.ts"
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export * as C from "./C.ts"`,
+        "src/A.ts": `/** @category models @since 0.1.0 */
+export const good = 1
 export const bare = 1
 /** @since 0.1.0 */
 export type NoCategory = 1
@@ -231,20 +266,75 @@ export interface NoSince {}
 export class NoVersion {}
 /** @internal */
 export const hidden = 1
-const own = 1
-${documented}export function twice(a: string): void
-export function twice(a: number): void`
-      ],
-      ["src/B.ts", "const b = 1\nexport const notReached = 1\nexport { b }"],
-      ["src/C.ts", "export function c() {}"]
-    ])
-    assert.deepStrictEqual(undocumented(files, "src/index.ts"), [
-      "src/A.ts:8 bare",
-      "src/A.ts:10 NoCategory",
-      "src/A.ts:12 NoSince",
-      "src/A.ts:14 NoVersion",
-      "src/B.ts:1 b",
-      "src/C.ts:1 c"
-    ])
+const unexported = 1
+/** @category models @since 0.1.0 */
+export function overloaded(a: string): void
+export function overloaded(a: number): void`,
+        "src/B.ts": "const b = 1\nexport const notExported = 1\nexport { b }",
+        "src/C.ts": "export function c() {}",
+        "src/testing/index.ts": "export const d = 1"
+      },
+      expected: [
+        "src/A.ts:3 bare",
+        "src/A.ts:5 NoCategory",
+        "src/A.ts:7 NoSince",
+        "src/A.ts:9 NoVersion",
+        "src/B.ts:1 b",
+        "src/C.ts:1 c",
+        "src/testing/index.ts:1 d"
+      ]
+    }
+  },
+  "exports whose types name effect/http, effect/crypto or effect/persistence have @stability unstable": {
+    check: (modules) =>
+      allPublicExports(modules)
+        .filter(({ node }) => showsTypesOf(node, unstableModules) && docTag(node, "stability") !== "unstable")
+        .map(placeOf),
+    example: {
+      files: {
+        "src/index.ts": `export * from "./A.ts"`,
+        "src/A.ts": `import { HttpClient } from "effect/http/HttpClient"
+import * as Mac from "effect/crypto/Mac"
+import type * as Effect from "effect/Effect"
+export const annotated: Effect.Effect<void, never, HttpClient> = 1
+export const arrow = (mac: Mac.Mac) => 1
+export interface Shape { readonly client: HttpClient }
+export class Service { static readonly layer: Effect.Effect<HttpClient> = 1 }
+export function declared(): Mac.Mac { return 1 }
+/** @stability unstable */
+export const marked: HttpClient = 1
+export const inBody = () => { const client: HttpClient = 1; return Mac.key(client) }
+export const asValue = Effect.provide(HttpClient)
+export const stable: Effect.Effect<void> = 1`
+      },
+      expected: [
+        "src/A.ts:4 annotated",
+        "src/A.ts:5 arrow",
+        "src/A.ts:6 Shape",
+        "src/A.ts:7 Service",
+        "src/A.ts:8 declared"
+      ]
+    }
+  }
+}
+
+describe("src", () => {
+  it("contains the entry points", () => {
+    for (const entry of entries) assert.isTrue(modules.has(entry))
   })
+
+  for (const [rule, { check }] of Object.entries(rules)) {
+    it(`keeps the rule: ${rule}`, () => {
+      assert.deepStrictEqual(check(modules), [])
+    })
+  }
+})
+
+describe("the check of the rule", () => {
+  for (const [rule, { check, example }] of Object.entries(rules)) {
+    it(`finds the violations in an example: ${rule}`, () => {
+      assert.isAbove(example.expected.length, 0)
+      assert.deepStrictEqual(check(parseModules(example.files)), example.expected)
+    })
+  }
 })

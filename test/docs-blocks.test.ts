@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
+/** Runs the script on one file with this name and text; its exit code and its output. */
 const check = (name: string, text: string) => {
   const folder = mkdtempSync(join(tmpdir(), "docs-blocks-"))
   try {
@@ -22,16 +23,40 @@ const check = (name: string, text: string) => {
   }
 }
 
-describe("the check of documented code", () => {
-  it("passes what compiles, and knows the package by its name", () => {
-    const text =
-      '# A\n\n```sh\nnpm ci\n```\n\n1. A list\n   ```ts\n   import { TicketId } from "effect-ripio-tickets"\n   export const id: TicketId = TicketId.make("x")\n   ```\n'
+describe("docs-blocks", () => {
+  it("passes a block that compiles, and resolves the package by its name", () => {
+    const text = `# A
+
+\`\`\`sh
+npm ci
+\`\`\`
+
+1. A list
+   \`\`\`ts
+   import { TicketId } from "effect-ripio-tickets"
+   export const id: TicketId = TicketId.make("x")
+   \`\`\`
+`
     assert.deepStrictEqual(check("a.md", text), { status: 0, lines: ["1 passed, 0 failed"] })
   })
 
-  it("names the line of each error, of a block without a language and of one that is not closed", () => {
-    const text =
-      "```ts\nconst a: number = 1\n```\n\n```ts\nconst a = 1\nconst b: string = a\n```\n\n```\nx\n```\n\n```ts\nconst c = 1\n"
+  it("reports the line of a type error, of a block without a language and of an unclosed block", () => {
+    const text = `\`\`\`ts
+const a: number = 1
+\`\`\`
+
+\`\`\`ts
+const a = 1
+const b: string = a
+\`\`\`
+
+\`\`\`
+x
+\`\`\`
+
+\`\`\`ts
+const c = 1
+`
     assert.deepStrictEqual(check("b.md", text), {
       status: 1,
       lines: [
@@ -43,9 +68,20 @@ describe("the check of documented code", () => {
     })
   })
 
-  it("reads the doc comments of a source, and nothing else of it", () => {
-    const text =
-      "/**\n * **Example**\n *\n * ```ts\n * const a: string = 1\n * ```\n */\nexport const b = `\n```ts\nconst c: string = 1\n```\n`\n"
+  it("checks the doc comments of a source file and not its other text", () => {
+    const text = `/**
+ * **Example**
+ *
+ * \`\`\`ts
+ * const a: string = 1
+ * \`\`\`
+ */
+export const b = \`
+\`\`\`ts
+const c: string = 1
+\`\`\`
+\`
+`
     assert.deepStrictEqual(check("c.ts", text), {
       status: 1,
       lines: ["c.ts:5 error TS2322: Type 'number' is not assignable to type 'string'.", "0 passed, 1 failed"]

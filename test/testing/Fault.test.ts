@@ -9,174 +9,196 @@ import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { Fault, Sandbox } from "../../src/testing/index.ts"
-import { answerOf, arrived, inProcess, retrieve, token, transports, type Transport } from "./transports.ts"
+import {
+  awaitRequests,
+  firstTicketId,
+  inProcess,
+  itOn,
+  requestToken,
+  retrieve,
+  retrieveJson,
+  type Transport,
+  transports
+} from "./transports.ts"
 
-const id = "00000000-0000-4000-8000-000000000001"
-const ticket = `{"ticketId":"${id}","status":"CREATED","issueKey":"SUP-1001"}`
+const ticketJson = `{"ticketId":"${firstTicketId}","status":"CREATED","issueKey":"SUP-1001"}`
 
-const read = (bearer: Redacted.Redacted) =>
-  Effect.flatMap(retrieve(id, bearer), ({ headers, status, text }) =>
-    Effect.map(text, (body) => ({ status, body, type: headers["content-type"], headers }))
+/** The response to retrieving the first ticket. */
+const read = (token: Redacted.Redacted) =>
+  Effect.flatMap(retrieve(firstTicketId, token), ({ headers, status, text }) =>
+    Effect.map(text, (body) => ({ status, body, contentType: headers["content-type"], headers }))
   )
 
-const statusOf = (bearer: Redacted.Redacted) => Effect.map(read(bearer), (answer) => answer.status)
+const readWithNewToken = (sandbox: Sandbox["Service"]) => Effect.flatMap(requestToken(sandbox.account), read)
+
+const statusOf = (token: Redacted.Redacted) => Effect.map(read(token), ({ status }) => status)
 
 const statusesOf = (sandbox: Sandbox["Service"], requests: number) =>
   Effect.gen(function* () {
-    const bearer = yield* token(sandbox.account)
-    return yield* Effect.forEach(Array.from({ length: requests }), () => statusOf(bearer))
+    const token = yield* requestToken(sandbox.account)
+    return yield* Effect.replicateEffect(statusOf(token), requests)
   })
 
-const readAs = (sandbox: Sandbox["Service"]) => Effect.flatMap(token(sandbox.account), read)
+/** Defines tests on a sandbox whose first ticket is created. */
+const itWithTicketOn =
+  (transport: Transport) =>
+  (title: string, test: (sandbox: Sandbox["Service"]) => Effect.Effect<void, unknown, HttpClient.HttpClient>) =>
+    itOn(transport)(title, (sandbox) => Effect.andThen(sandbox.seed({ after: 0 }), test(sandbox)))
 
-const on =
-  (layer: Transport) =>
-  (says: string, test: (sandbox: Sandbox["Service"]) => Effect.Effect<void, unknown, HttpClient.HttpClient>) =>
-    it.effect(says, () =>
-      Sandbox.use((sandbox) => Effect.andThen(sandbox.seed({ after: 0 }), test(sandbox))).pipe(Effect.provide(layer()))
-    )
+const html = "text/html; charset=utf-8"
+const json = "application/json"
 
-for (const [name, layer] of transports) {
-  describe(`faults ${name}`, () => {
-    const fault = on(layer)
+const responses = [
+  { fault: Fault.status(503), status: 503, contentType: html, body: "<h1>503</h1>" },
+  { fault: Fault.status(500, { body: "boom" }), status: 500, contentType: html, body: "boom" },
+  { fault: Fault.status(418, { body: { code: 1 } }), status: 418, contentType: json, body: '{"code":1}' },
+  { fault: Fault.gatewayHtml(502), status: 502, contentType: html, body: "502 Bad Gateway" },
+  { fault: Fault.gatewayHtml(504), status: 504, contentType: html, body: "504 Gateway Timeout" },
+  { fault: Fault.body([]), status: 200, contentType: json, body: "[]" },
+  { fault: Fault.body('{"status":'), status: 200, contentType: json, body: '{"status":' },
+  {
+    fault: Fault.body("hi", { status: 202, contentType: "text/plain" }),
+    status: 202,
+    contentType: "text/plain",
+    body: "hi"
+  }
+]
 
-    fault("rateLimited: seconds, a date, raw text, or no Retry-After", (sandbox) =>
+for (const { title, transport } of transports) {
+  describe(`a fault (${title})`, () => {
+    const it = itWithTicketOn(transport)
+
+    it("rateLimited sends 429 with Retry-After in seconds, as a date, as raw text, or without it", (sandbox) =>
       Effect.gen(function* () {
-        const bearer = yield* token(sandbox.account)
-        for (const retryAfter of [7, new Date(90_000), "soon"]) yield* sandbox.inject(Fault.rateLimited({ retryAfter }))
-        yield* sandbox.inject(Fault.rateLimited())
-        for (const value of ["7", "Thu, 01 Jan 1970 00:01:30 GMT", "soon", undefined]) {
-          const { headers, status } = yield* retrieve(id, bearer)
-          assert.deepStrictEqual([status, headers["retry-after"]], [429, value])
+        const token = yield* requestToken(sandbox.account)
+        for (const { expected, options } of [
+          { options: { retryAfter: 7 }, expected: "7" },
+          { options: { retryAfter: new Date(90_000) }, expected: "Thu, 01 Jan 1970 00:01:30 GMT" },
+          { options: { retryAfter: "soon" }, expected: "soon" },
+          { options: undefined, expected: undefined }
+        ]) {
+          yield* sandbox.inject(Fault.rateLimited(options))
+          const { headers, status } = yield* retrieve(firstTicketId, token)
+          assert.strictEqual(status, 429)
+          assert.strictEqual(headers["retry-after"], expected)
         }
-        assert.strictEqual((yield* retrieve(id, bearer)).status, 200)
-      })
-    )
+        assert.strictEqual((yield* retrieve(firstTicketId, token)).status, 200)
+      }))
 
-    fault("status, gatewayHtml and body: whatever a test wants to be answered", (sandbox) =>
+    it("status, gatewayHtml or body sends the given response", (sandbox) =>
       Effect.gen(function* () {
-        const bearer = yield* token(sandbox.account)
-        const html = "text/html; charset=utf-8"
-        const expected = [
-          [Fault.status(503), 503, html, "<h1>503</h1>"],
-          [Fault.status(500, { body: "boom" }), 500, html, "boom"],
-          [Fault.status(418, { body: { code: 1 } }), 418, "application/json", '{"code":1}'],
-          [Fault.gatewayHtml(502), 502, html, "502 Bad Gateway"],
-          [Fault.gatewayHtml(504), 504, html, "504 Gateway Timeout"],
-          [Fault.body([]), 200, "application/json", "[]"],
-          [Fault.body('{"status":'), 200, "application/json", '{"status":'],
-          [Fault.body("hi", { status: 202, contentType: "text/plain" }), 202, "text/plain", "hi"]
-        ] as const
-        for (const [injected] of expected) yield* sandbox.inject(injected)
-        for (const [injected, status, type, text] of expected) {
-          const answer = yield* read(bearer)
-          assert.deepStrictEqual([answer.status, answer.type], [status, type])
-          assert.include(answer.body, text)
-          assert.strictEqual((yield* sandbox.requests).at(-1)?.fault, injected)
+        const token = yield* requestToken(sandbox.account)
+        for (const { fault } of responses) yield* sandbox.inject(fault)
+        for (const { body, contentType, fault, status } of responses) {
+          const response = yield* read(token)
+          assert.strictEqual(response.status, status)
+          assert.strictEqual(response.contentType, contentType)
+          assert.include(response.body, body)
+          assert.strictEqual((yield* sandbox.requests).at(-1)?.fault, fault)
         }
         yield* sandbox.inject(Fault.status(503, { retryAfter: 1 }))
-        assert.strictEqual((yield* read(bearer)).headers["retry-after"], "1")
-      })
-    )
+        assert.strictEqual((yield* read(token)).headers["retry-after"], "1")
+      }))
 
-    fault("cutJson: half of the JSON, as if it were all", (sandbox) =>
+    it("cutJson sends the first half of the JSON with a matching Content-Length", (sandbox) =>
       Effect.gen(function* () {
         yield* sandbox.inject(Fault.cutJson, { on: "retrieve" })
-        const { body, headers, status } = yield* readAs(sandbox)
-        assert.deepStrictEqual([status, body], [200, ticket.slice(0, ticket.length / 2)])
+        const { body, headers, status } = yield* readWithNewToken(sandbox)
+        assert.strictEqual(status, 200)
+        assert.strictEqual(body, ticketJson.slice(0, ticketJson.length / 2))
         assert.strictEqual(headers["content-length"], `${body.length}`)
-      })
-    )
+      }))
 
-    fault("oversized: to the byte, and still JSON", (sandbox) =>
+    it("oversized pads the JSON to the given number of bytes", (sandbox) =>
       Effect.gen(function* () {
         yield* sandbox.inject(Fault.oversized(70_000), { on: "retrieve" })
-        const { body, headers } = yield* readAs(sandbox)
+        const { body, headers } = yield* readWithNewToken(sandbox)
         assert.strictEqual(headers["content-length"], "70000")
-        assert.deepStrictEqual([body.length, body.trimEnd()], [70_000, ticket])
-      })
-    )
+        assert.strictEqual(body.length, 70_000)
+        assert.strictEqual(body.trimEnd(), ticketJson)
+      }))
 
-    fault("unauthenticated: once, with either status, and the token stays good", (sandbox) =>
+    it("unauthenticated rejects one request with 401 or 403, and the token stays valid", (sandbox) =>
       Effect.gen(function* () {
         yield* sandbox.inject(Fault.unauthenticated())
         yield* sandbox.inject(Fault.unauthenticated(403))
-        const bearer = yield* token(sandbox.account)
-        const answers = yield* Effect.forEach([1, 2, 3], () => answerOf(id, bearer))
+        const token = yield* requestToken(sandbox.account)
+        const responses = yield* Effect.replicateEffect(retrieveJson(firstTicketId, token), 3)
         assert.deepStrictEqual(
-          answers.map(({ status }) => status),
+          responses.map(({ status }) => status),
           [401, 403, 200]
         )
-        assert.propertyVal(answers[1]?.body, "code", 40001)
+        assert.propertyVal(responses[1]?.body, "code", 40001)
         yield* sandbox.inject(Fault.unauthenticated(), { on: "token" })
-        assert.strictEqual((yield* Effect.exit(token(sandbox.account)))._tag, "Failure")
-      })
-    )
+        assert.strictEqual((yield* Effect.exit(requestToken(sandbox.account)))._tag, "Failure")
+      }))
 
-    fault("tokenExpired: that token is dead; tokensRevoked: all of the account's are", (sandbox) =>
+    it("tokenExpired invalidates one token, and tokensRevoked all tokens of the account", (sandbox) =>
       Effect.gen(function* () {
         yield* sandbox.inject(Fault.tokenExpired)
-        const one = yield* token(sandbox.account)
-        const two = yield* token(sandbox.account)
-        const three = yield* token(sandbox.account)
-        assert.deepStrictEqual([yield* statusOf(one), yield* statusOf(one), yield* statusOf(two)], [401, 401, 200])
+        const first = yield* requestToken(sandbox.account)
+        const second = yield* requestToken(sandbox.account)
+        const third = yield* requestToken(sandbox.account)
+        assert.deepStrictEqual(
+          [yield* statusOf(first), yield* statusOf(first), yield* statusOf(second)],
+          [401, 401, 200]
+        )
         yield* sandbox.inject(Fault.tokensRevoked)
-        assert.deepStrictEqual([yield* statusOf(two), yield* statusOf(three)], [401, 401])
-        assert.strictEqual((yield* readAs(sandbox)).status, 200)
-      })
-    )
+        assert.deepStrictEqual([yield* statusOf(second), yield* statusOf(third)], [401, 401])
+        assert.strictEqual((yield* readWithNewToken(sandbox)).status, 200)
+      }))
 
-    fault("latency: the answer leaves on the millisecond, and says what was true when it was asked", (sandbox) =>
+    it("latency delays the response to the millisecond, with the state from before the delay", (sandbox) =>
       Effect.gen(function* () {
-        const bearer = yield* token(sandbox.account)
-        const late = yield* sandbox.seed({ outcome: "Failed", after: "1 second" })
+        const token = yield* requestToken(sandbox.account)
+        const ending = yield* sandbox.seed({ outcome: "Failed", after: "1 second" })
         yield* sandbox.inject(Fault.latency("2 seconds"))
-        const fiber = yield* Effect.forkChild(answerOf(late, bearer), { startImmediately: true })
-        yield* arrived(sandbox, 2)
+        const fiber = yield* Effect.forkChild(retrieveJson(ending, token), { startImmediately: true })
+        yield* awaitRequests(sandbox, 2)
         yield* TestClock.adjust(1999)
         assert.isUndefined((yield* sandbox.requests)[1]?.status)
         yield* sandbox.setEnabled(false)
         yield* TestClock.adjust(1)
         assert.propertyVal((yield* Fiber.join(fiber)).body, "status", "PENDING")
         assert.strictEqual((yield* sandbox.requests)[1]?.status, 200)
-      })
-    )
+      }))
 
-    fault("refused: no answer, and the request is counted", (sandbox) =>
+    it("refused sends no response, and the request is recorded", (sandbox) =>
       Effect.gen(function* () {
-        const bearer = yield* token(sandbox.account)
+        const token = yield* requestToken(sandbox.account)
         yield* sandbox.inject(Fault.refused)
-        const error = yield* Effect.flip(retrieve(id, bearer))
+        const error = yield* Effect.flip(retrieve(firstTicketId, token))
         assert.deepInclude(error, { _tag: "HttpClientError" })
         assert.strictEqual(error.reason._tag, "TransportError")
         assert.deepInclude((yield* sandbox.requests)[1], { route: "retrieve", status: undefined, fault: Fault.refused })
-        assert.strictEqual((yield* retrieve(id, bearer)).status, 200)
-      })
-    )
+        assert.strictEqual((yield* retrieve(firstTicketId, token)).status, 200)
+      }))
 
-    fault("reset: the body breaks after so many bytes, and its whole length was announced", (sandbox) =>
+    it("reset breaks the body after the given bytes, with the Content-Length of the whole body", (sandbox) =>
       Effect.gen(function* () {
-        const bearer = yield* token(sandbox.account)
+        const token = yield* requestToken(sandbox.account)
         for (const afterBytes of [0, 1, 30]) {
           yield* sandbox.inject(Fault.reset({ afterBytes }))
-          const response = yield* retrieve(id, bearer)
-          assert.deepStrictEqual([response.status, response.headers["content-length"]], [200, `${ticket.length}`])
-          const seen: Array<number> = []
+          const response = yield* retrieve(firstTicketId, token)
+          assert.strictEqual(response.status, 200)
+          assert.strictEqual(response.headers["content-length"], `${ticketJson.length}`)
+          const received: Array<number> = []
           const error = yield* response.stream.pipe(
-            Stream.runForEach((bytes) => Effect.sync(() => seen.push(...bytes))),
+            Stream.runForEach((bytes) => Effect.sync(() => received.push(...bytes))),
             Effect.flip
           )
           assert.strictEqual(error._tag, "HttpClientError")
-          assert.strictEqual(String.fromCharCode(...seen), ticket.slice(0, afterBytes))
+          assert.strictEqual(String.fromCharCode(...received), ticketJson.slice(0, afterBytes))
         }
-        assert.strictEqual((yield* read(bearer)).body, ticket)
-      })
-    )
+        assert.strictEqual((yield* read(token)).body, ticketJson)
+      }))
+  })
 
-    it.effect("hang: no answer ever leaves, and the client's interruption reaches the handler", () =>
+  describe(`Fault.hang (${title})`, () => {
+    it.effect("sends no response, and the client's interruption reaches the handler", () =>
       Effect.gen(function* () {
         const interrupted = yield* Deferred.make<void>()
-        const watched = Layer.effect(
+        const observed = Layer.effect(
           Sandbox,
           Sandbox.useSync((sandbox) =>
             Sandbox.of({
@@ -189,60 +211,55 @@ for (const [name, layer] of transports) {
         yield* Effect.gen(function* () {
           const sandbox = yield* Sandbox
           yield* sandbox.inject(Fault.hang)
-          const fiber = yield* Effect.forkChild(HttpClient.get(`/api/v1/supportTickets/${id}/`), {
+          const fiber = yield* Effect.forkChild(HttpClient.get(`/api/v1/supportTickets/${firstTicketId}/`), {
             startImmediately: true
           })
-          yield* arrived(sandbox, 1)
+          yield* awaitRequests(sandbox, 1)
           yield* TestClock.adjust("1 day")
           assert.isUndefined(fiber.pollUnsafe())
           assert.isTrue(Option.isNone(yield* Deferred.poll(interrupted)))
           yield* Fiber.interrupt(fiber)
           yield* Deferred.await(interrupted)
           assert.isUndefined((yield* sandbox.requests)[0]?.status)
-        }).pipe(Effect.provide(layer(watched)))
+        }).pipe(Effect.provide(transport(observed)))
       })
     )
   })
 }
 
-describe("the queue of faults", () => {
-  const queue = on(inProcess)
-  queue("is met in order, each as often as it says", (sandbox) =>
+describe("injected faults", () => {
+  const it = itWithTicketOn(inProcess)
+
+  it("apply in the order of injection, each `times` times", (sandbox) =>
     Effect.gen(function* () {
       yield* sandbox.inject(Fault.status(599), { on: "retrieve", times: 0 })
       yield* sandbox.inject(Fault.status(500), { on: "retrieve", times: 2 })
       yield* sandbox.inject(Fault.status(501), { on: "retrieve" })
       assert.deepStrictEqual(yield* statusesOf(sandbox, 4), [500, 500, 501, 200])
-    })
-  )
+    }))
 
-  queue("lets pass what is meant for another endpoint or another account", (sandbox) =>
+  it("apply only to their route and their account", (sandbox) =>
     Effect.gen(function* () {
-      const other = yield* sandbox.addAccount()
-      yield* sandbox.inject(Fault.status(500), { account: other, on: "retrieve" })
-      yield* sandbox.inject(Fault.status(501), { on: "token", account: other })
+      const otherAccount = yield* sandbox.addAccount()
+      yield* sandbox.inject(Fault.status(500), { account: otherAccount, on: "retrieve" })
+      yield* sandbox.inject(Fault.status(501), { on: "token", account: otherAccount })
       yield* sandbox.inject(Fault.status(502), { account: sandbox.account, on: "retrieve" })
       assert.deepStrictEqual(yield* statusesOf(sandbox, 2), [502, 200])
-      assert.strictEqual((yield* Effect.exit(token(other)))._tag, "Failure")
-      assert.strictEqual((yield* retrieve(id, yield* token(other))).status, 500)
-    })
-  )
+      assert.strictEqual((yield* Effect.exit(requestToken(otherAccount)))._tag, "Failure")
+      assert.strictEqual((yield* retrieve(firstTicketId, yield* requestToken(otherAccount))).status, 500)
+    }))
 
-  queue("lasts for ever if it is told so, until it is healed", (sandbox) =>
+  it('apply with times: "forever" until clearFaults', (sandbox) =>
     Effect.gen(function* () {
       yield* sandbox.inject(Fault.gatewayHtml(503), { on: "retrieve", times: "forever" })
-      assert.deepStrictEqual(
-        yield* statusesOf(sandbox, 50),
-        Array.from({ length: 50 }, () => 503)
-      )
+      assert.deepStrictEqual(yield* statusesOf(sandbox, 50), Array<number>(50).fill(503))
       yield* sandbox.clearFaults
       assert.deepStrictEqual(yield* statusesOf(sandbox, 1), [200])
-    })
-  )
+    }))
 })
 
-describe("lost connections", () => {
-  it.effect("in process their causes have the codes of the operating system", () =>
+describe("a lost connection in process", () => {
+  it.effect("has a cause with the error code of the operating system", () =>
     Effect.gen(function* () {
       const sandbox = yield* Sandbox
       const get = Effect.flatMap(HttpClient.get("/"), (response) => response.text)

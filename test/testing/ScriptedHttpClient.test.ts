@@ -12,7 +12,7 @@ import { ScriptedHttpClient } from "../../src/testing/index.ts"
 const url = "https://api.test/a/?b=1"
 
 describe("ScriptedHttpClient", () => {
-  it.effect("answers step by step: data, a Response, a function, no connection", () =>
+  it.effect("replies with one step for each request: data, a Response, a function, or a refused connection", () =>
     Effect.gen(function* () {
       const scripted = yield* ScriptedHttpClient.make([
         { status: 503, headers: { "retry-after": "2" } },
@@ -43,7 +43,7 @@ describe("ScriptedHttpClient", () => {
     })
   )
 
-  it.effect("a request beyond the script dies and says so", () =>
+  it.effect("dies with a message on a request after the last step", () =>
     Effect.gen(function* () {
       const scripted = yield* ScriptedHttpClient.make([{ status: 200 }])
       yield* HttpClient.get(url).pipe(Effect.provide(scripted.layer))
@@ -53,7 +53,7 @@ describe("ScriptedHttpClient", () => {
     })
   )
 
-  it.effect("one function may be the whole script, and may take its time", () =>
+  it.effect("replies with a function that may suspend, and records the times of the requests", () =>
     Effect.gen(function* () {
       const scripted = yield* ScriptedHttpClient.make((_, index) =>
         Effect.as(Effect.sleep("1 second"), { status: index < 2 ? 500 : 200 })
@@ -69,7 +69,7 @@ describe("ScriptedHttpClient", () => {
     })
   )
 
-  it.effect("a hanging step ends with an interruption", () =>
+  it.effect("never replies to a request with a hanging step, which can be interrupted", () =>
     Effect.gen(function* () {
       const scripted = yield* ScriptedHttpClient.make(["hang"])
       const fiber = yield* HttpClient.get(url).pipe(
@@ -84,7 +84,7 @@ describe("ScriptedHttpClient", () => {
     })
   )
 
-  it.effect("keeps what was asked; a token can be compared, and is not printed", () =>
+  it.effect("records the requests, with a token that can be compared and is not printed", () =>
     Effect.gen(function* () {
       const scripted = yield* ScriptedHttpClient.make([{ status: 204 }, { status: 204 }])
       yield* TestClock.adjust(42)
@@ -100,8 +100,8 @@ describe("ScriptedHttpClient", () => {
       assert.deepInclude(get, { at: 42, method: "GET", url, body: "" })
       const sent = post?.headers["authorization"]
       assert.isTrue(Redacted.isRedacted(sent) && Redacted.value(sent) === "Bearer token-in-clear")
-      const kept = yield* scripted.requests
-      assert.notInclude(JSON.stringify(kept) + inspect(kept), "token-in-clear")
+      const recorded = yield* scripted.requests
+      assert.notInclude(JSON.stringify(recorded) + inspect(recorded), "token-in-clear")
     })
   )
 })

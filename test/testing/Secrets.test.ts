@@ -9,7 +9,7 @@ import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import { Fault, Sandbox } from "../../src/testing/index.ts"
-import { retrieve, token, tokenRequest, transports } from "./transports.ts"
+import { requestToken, retrieve, tokenRequest, transports } from "./transports.ts"
 
 const print = (value: unknown) =>
   [
@@ -18,9 +18,9 @@ const print = (value: unknown) =>
     JSON.stringify(value) ?? ""
   ].join("\n")
 
-describe("credentials", () => {
-  for (const [name, layer] of transports) {
-    it.effect(`show in no recorded request, error or log (${name})`, () =>
+describe("the credentials of a sandbox", () => {
+  for (const { title, transport } of transports) {
+    it.effect(`appear in no recorded request, error or log (${title})`, () =>
       Effect.gen(function* () {
         const clientSecret = "a-secret-of-the-test-with-%-and-+"
         const printed: Array<string> = []
@@ -29,14 +29,14 @@ describe("credentials", () => {
           const sandbox = yield* Sandbox
           const account = yield* sandbox.addAccount({ clientSecret: Redacted.make(clientSecret) })
           const id = yield* sandbox.seed({ account })
-          const bearer = yield* token(account)
-          yield* retrieve(id, bearer)
-          // In the wrong places, too.
-          yield* HttpClient.execute(tokenRequest({ clientId: clientSecret, clientSecret: bearer }))
+          const token = yield* requestToken(account)
+          yield* retrieve(id, token)
+          // Secrets in places where they do not belong.
+          yield* HttpClient.execute(tokenRequest({ clientId: clientSecret, clientSecret: token }))
           yield* HttpClient.execute(
-            HttpClientRequest.get(`/?token=${Redacted.value(bearer)}`, {
+            HttpClientRequest.get(`/?token=${Redacted.value(token)}`, {
               headers: {
-                cookie: Redacted.value(bearer),
+                cookie: Redacted.value(token),
                 "x-api-key": clientSecret,
                 "proxy-authorization": clientSecret
               }
@@ -44,7 +44,7 @@ describe("credentials", () => {
           )
           for (const fault of [Fault.refused, Fault.reset({ afterBytes: 1 }), Fault.tokenExpired]) {
             yield* sandbox.inject(fault)
-            const exit = yield* retrieve(id, bearer).pipe(
+            const exit = yield* retrieve(id, token).pipe(
               Effect.flatMap((response) => response.text),
               Effect.tapCause(Effect.logError),
               Effect.exit
@@ -58,16 +58,16 @@ describe("credentials", () => {
           return [
             clientSecret,
             btoa(`${account.clientId}:${clientSecret}`),
-            btoa(`${clientSecret}:${Redacted.value(bearer)}`),
-            Redacted.value(bearer)
+            btoa(`${clientSecret}:${Redacted.value(token)}`),
+            Redacted.value(token)
           ]
         }).pipe(
-          Effect.provide(layer().pipe(Layer.provideMerge(Logger.layer([logger])))),
+          Effect.provide(transport().pipe(Layer.provideMerge(Logger.layer([logger])))),
           Effect.provideService(References.MinimumLogLevel, "All")
         )
         const all = printed.join("\n")
         assert.include(all, "<redacted>")
-        for (const [index, secret] of secrets.entries()) assert.isFalse(all.includes(secret), `secret ${index} shows`)
+        for (const [index, secret] of secrets.entries()) assert.isFalse(all.includes(secret), `secret ${index} appears`)
       })
     )
   }

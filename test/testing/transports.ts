@@ -1,4 +1,5 @@
 import { createServer } from "node:http"
+import { it } from "@effect/vitest"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
@@ -9,26 +10,30 @@ import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { TicketId } from "../../src/index.ts"
 import { Sandbox, type SandboxAccount } from "../../src/testing/index.ts"
+import { eventually } from "../support/eventually.ts"
 
-const withBase = Layer.effect(
+/** Builds a sandbox and an HTTP client that reaches it. */
+export type Transport = (sandbox?: Layer.Layer<Sandbox>) => Layer.Layer<Sandbox | HttpClient.HttpClient, unknown>
+
+const withBaseUrl = Layer.effect(
   HttpClient.HttpClient,
   Effect.map(HttpClient.HttpClient, HttpClient.mapRequest(HttpClientRequest.prependUrl("http://ripio.test")))
 )
 
-const fetchClient = (init: RequestInit) =>
-  FetchHttpClient.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, init)))
+const fetchWithoutRedirects = FetchHttpClient.layer.pipe(
+  Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
+)
 
-const noRedirect = fetchClient({ redirect: "manual" })
-
-/** A sandbox and a client of it: neither knows of the other, and no port is opened. */
+/** Without a socket. */
 export const inProcess = (sandbox: Layer.Layer<Sandbox> = Sandbox.layer()) =>
-  withBase.pipe(Layer.provide(Sandbox.layerHttpClient), Layer.provideMerge(sandbox))
+  withBaseUrl.pipe(Layer.provide(Sandbox.layerHttpClient), Layer.provideMerge(sandbox))
 
-/** The sandbox on a port of this machine. */
-export const onPort =
-  (client: Layer.Layer<HttpClient.HttpClient>) =>
-  (sandbox: Layer.Layer<Sandbox> = Sandbox.layer()) =>
+/** On a port of this machine. */
+const onPort =
+  (client: Layer.Layer<HttpClient.HttpClient>): Transport =>
+  (sandbox = Sandbox.layer()) =>
     HttpServer.layerTestClient.pipe(
       Layer.provide(client),
       Layer.merge(Sandbox.layerServer),
@@ -36,10 +41,10 @@ export const onPort =
       Layer.provideMerge(sandbox)
     )
 
-/** The web handler in the place of `fetch`. */
-export const asFetch = (sandbox: Layer.Layer<Sandbox> = Sandbox.layer()) =>
-  withBase.pipe(
-    Layer.provide(noRedirect),
+/** With the web handler of the sandbox in place of `fetch`. */
+const byWebHandler: Transport = (sandbox = Sandbox.layer()) =>
+  withBaseUrl.pipe(
+    Layer.provide(fetchWithoutRedirects),
     Layer.provide(
       Layer.effect(
         FetchHttpClient.Fetch,
@@ -52,18 +57,21 @@ export const asFetch = (sandbox: Layer.Layer<Sandbox> = Sandbox.layer()) =>
     Layer.provideMerge(sandbox)
   )
 
-export type Transport = (sandbox?: Layer.Layer<Sandbox>) => Layer.Layer<Sandbox | HttpClient.HttpClient, unknown>
-
-export const sockets: ReadonlyArray<readonly [name: string, layer: Transport]> = [
-  ["on a port, by fetch", onPort(noRedirect)],
-  ["on a port, by node:http", onPort(NodeHttpClient.layerNodeHttp)]
+export const transports: ReadonlyArray<{ readonly title: string; readonly transport: Transport }> = [
+  { title: "in process", transport: inProcess },
+  { title: "by the web handler", transport: byWebHandler },
+  { title: "on a port, by fetch", transport: onPort(fetchWithoutRedirects) },
+  { title: "on a port, by node:http", transport: onPort(NodeHttpClient.layerNodeHttp) }
 ]
 
-export const transports: ReadonlyArray<readonly [name: string, layer: Transport]> = [
-  ["in process", inProcess],
-  ["by the web handler", asFetch],
-  ...sockets
-]
+/** Defines tests on a new sandbox, with a client that reaches it by this transport. */
+export const itOn =
+  (transport: Transport) =>
+  (title: string, test: (sandbox: Sandbox["Service"]) => Effect.Effect<void, unknown, HttpClient.HttpClient>) =>
+    it.effect(title, () => Sandbox.use(test).pipe(Effect.provide(transport())))
+
+/** The id of the first ticket of a sandbox. */
+export const firstTicketId = TicketId.make("00000000-0000-4000-8000-000000000001")
 
 const Token = Schema.RedactedFromValue(Schema.NonEmptyString)
 
@@ -75,7 +83,8 @@ export const tokenRequest = (account: SandboxAccount, path = "/oauth2/token/") =
     HttpClientRequest.bodyUrlParams({ grant_type: "client_credentials" })
   )
 
-export const token = (account: SandboxAccount) =>
+/** Requests a new token. */
+export const requestToken = (account: SandboxAccount) =>
   tokenRequest(account).pipe(
     HttpClient.execute,
     Effect.flatMap((response) => response.json),
@@ -83,18 +92,18 @@ export const token = (account: SandboxAccount) =>
     Effect.map((body) => ("accessToken" in body ? body.accessToken : body.access_token))
   )
 
-export const retrieve = (ticketId: string, bearer: Redacted.Redacted) =>
+export const retrieve = (ticketId: string, token: Redacted.Redacted) =>
   HttpClientRequest.get(`/api/v1/supportTickets/${ticketId}/`).pipe(
-    HttpClientRequest.bearerToken(bearer),
+    HttpClientRequest.bearerToken(token),
     HttpClient.execute
   )
 
-/** Status and JSON of the answer. */
-export const answerOf = (ticketId: string, bearer: Redacted.Redacted) =>
-  Effect.flatMap(retrieve(ticketId, bearer), (response) =>
+/** The status and the JSON body of the response to {@link retrieve}. */
+export const retrieveJson = (ticketId: string, token: Redacted.Redacted) =>
+  Effect.flatMap(retrieve(ticketId, token), (response) =>
     Effect.map(response.json, (body) => ({ status: response.status, body }))
   )
 
-/** Lets the event loop turn until so many requests have arrived: for a server that has a loop of its own. */
-export const arrived = (sandbox: Sandbox["Service"], requests: number) =>
-  Effect.andThen(Effect.yieldNow, sandbox.count()).pipe(Effect.repeat({ until: (count) => count >= requests }))
+/** Waits until the sandbox has received so many requests. */
+export const awaitRequests = (sandbox: Sandbox["Service"], requests: number) =>
+  eventually(sandbox.count(), (count) => count >= requests)

@@ -3,9 +3,19 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Tracer from "effect/Tracer"
 import { TicketWebhooks, TicketWebhooksLive } from "../../src/index.ts"
-import { atMoment, createdJson, failedJson, jsonDelivery, otherJson, secret, secretText, ticketId } from "./support.ts"
+import { ticketId } from "../support/fixtures.ts"
+import {
+  createdJson,
+  failedJson,
+  jsonDelivery,
+  otherJson,
+  secret,
+  secretText,
+  setClockToIssueTime
+} from "./fixtures.ts"
 
-const counts = Effect.map(Metric.snapshot, (all) =>
+/** The counter of deliveries by its `result` label. */
+const deliveryCounts = Effect.map(Metric.snapshot, (all) =>
   Object.fromEntries(
     all.flatMap(({ attributes, id, state, type }) =>
       id === "ripio_webhook_deliveries" && type === "Counter"
@@ -15,19 +25,21 @@ const counts = Effect.map(Metric.snapshot, (all) =>
   )
 )
 
-describe("a verification", () => {
-  it.effect("is counted by what it came to, and by nothing else", () =>
+describe("TicketWebhooks.verify", () => {
+  it.effect("counts deliveries by their result, without the ticket id", () =>
     Effect.gen(function* () {
-      yield* atMoment
+      yield* setClockToIssueTime
       const webhooks = yield* TicketWebhooks
-      const before = yield* counts
+      const before = yield* deliveryCounts
       for (const json of [createdJson, createdJson, failedJson, otherJson, {}]) {
         yield* Effect.exit(webhooks.verify(jsonDelivery(json)))
       }
       yield* Effect.exit(webhooks.verify({ ...jsonDelivery(createdJson), headers: {} }))
-      const after = yield* counts
-      const more = Object.entries(after).map(([result, count]) => [result, count - (before[result] ?? 0)] as const)
-      assert.deepStrictEqual(Object.fromEntries(more.filter(([, count]) => count > 0)), {
+      const after = yield* deliveryCounts
+      const increases = Object.entries(after)
+        .map(([result, count]) => [result, count - (before[result] ?? 0)] as const)
+        .filter(([, increase]) => increase > 0)
+      assert.deepStrictEqual(Object.fromEntries(increases), {
         TicketCreated: 2,
         TicketFailed: 1,
         OtherEvent: 1,
@@ -38,9 +50,9 @@ describe("a verification", () => {
     }).pipe(Effect.provide(TicketWebhooksLive.layer({ secrets: [secret] })))
   )
 
-  it.effect("has a span of its own, without a word of the delivery", () =>
+  it.effect("has one span, which shows nothing of the delivery", () =>
     Effect.gen(function* () {
-      yield* atMoment
+      yield* setClockToIssueTime
       const webhooks = yield* TicketWebhooks
       const spans: Array<Tracer.NativeSpan> = []
       const tracer = Tracer.make({

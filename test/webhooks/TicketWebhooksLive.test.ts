@@ -6,46 +6,62 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { inspect } from "node:util"
 import { TicketWebhooks, TicketWebhooksLive } from "../../src/index.ts"
-import { atMoment, createdJson, delivery, older, secretText } from "./support.ts"
+import { createdJson, delivery, olderSecret, secretText, setClockToIssueTime } from "./fixtures.ts"
 
-const build = ([first = "", ...rest]: ReadonlyArray<string>, tolerance?: Duration.Input) => {
-  return Effect.provide(
+const build = ([first = "", ...rest]: ReadonlyArray<string>, tolerance?: Duration.Input) =>
+  Effect.provide(
     TicketWebhooks,
     TicketWebhooksLive.layer({
       secrets: [Redacted.make(first), ...rest.map((text) => Redacted.make(text))],
       ...(tolerance === undefined ? {} : { tolerance })
     })
   )
-}
 
-describe("the layer", () => {
-  for (const [what, secrets, option] of [
-    ["an empty secret", [""], "secrets[0]"],
-    ["a short secret", ["x".repeat(15)], "secrets[0]"],
-    ["a short secret behind a good one", [secretText, "short"], "secrets[1]"],
-    ["a secret with a line break from a file", [`${secretText}\n`], "secrets[0]"],
-    ["a secret with white space before it", [` ${secretText}`], "secrets[0]"],
-    ["a secret that is white space", [" ".repeat(20)], "secrets[0]"],
-    ["a secret with a control character", [`${secretText}\u0000${secretText}`], "secrets[0]"]
-  ] as const) {
-    it.effect(`does not start with ${what}, and does not show it`, () =>
+const tooShort = "expected at least 16 bytes"
+const badCharacters = "expected no white space at its ends and no control character"
+
+describe("TicketWebhooksLive.layer", () => {
+  for (const { issue, option, secrets, title } of [
+    { title: "an empty secret", secrets: [""], option: "secrets[0]", issue: tooShort },
+    { title: "a short secret", secrets: ["x".repeat(15)], option: "secrets[0]", issue: tooShort },
+    {
+      title: "a short secret after a valid one",
+      secrets: [secretText, "short"],
+      option: "secrets[1]",
+      issue: tooShort
+    },
+    {
+      title: "a secret with a trailing line break",
+      secrets: [`${secretText}\n`],
+      option: "secrets[0]",
+      issue: badCharacters
+    },
+    {
+      title: "a secret with leading white space",
+      secrets: [` ${secretText}`],
+      option: "secrets[0]",
+      issue: badCharacters
+    },
+    { title: "a blank secret", secrets: [" ".repeat(20)], option: "secrets[0]", issue: badCharacters },
+    {
+      title: "a secret with a control character",
+      secrets: [`${secretText}\u0000${secretText}`],
+      option: "secrets[0]",
+      issue: badCharacters
+    }
+  ]) {
+    it.effect(`fails with InvalidOption for ${title}, without showing it`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(build(secrets))
         assert.strictEqual(error._tag, "InvalidOption")
         assert.strictEqual(error.option, option)
-        const isShort = secrets.some((text) => text !== "" && text.trim() === text && text.length < 16)
-        assert.strictEqual(
-          error.issue,
-          isShort || secrets[0] === ""
-            ? "expected at least 16 bytes"
-            : "expected no white space at its ends and no control character"
-        )
-        if (secrets[0] !== "") assert.notInclude(inspect(error), secrets[0].trim() || "never")
+        assert.strictEqual(error.issue, issue)
+        for (const secret of secrets) if (secret.trim() !== "") assert.notInclude(inspect(error), secret.trim())
       })
     )
   }
 
-  it.effect("does not start without a secret, which slips past the types", () =>
+  it.effect("fails with InvalidOption without a secret", () =>
     Effect.gen(function* () {
       const none = [] as unknown as readonly [Redacted.Redacted]
       const error = yield* Effect.flip(Effect.provide(TicketWebhooks, TicketWebhooksLive.layer({ secrets: none })))
@@ -53,10 +69,10 @@ describe("the layer", () => {
     })
   )
 
-  it.effect("counts a secret in bytes, not in characters", () => build(["ññññññññ"]))
+  it.effect("measures the length of a secret in bytes", () => build(["ññññññññ"]))
 
   for (const tolerance of ["0 seconds", "-1 seconds", NaN] as const) {
-    it.effect(`does not start with a tolerance of ${tolerance}: off has a name`, () =>
+    it.effect(`fails with InvalidOption for a tolerance of ${tolerance} and names Duration.infinity`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(build([secretText], tolerance))
         assert.strictEqual(error.option, "tolerance")
@@ -66,32 +82,32 @@ describe("the layer", () => {
   }
 })
 
-describe("the layer from the configuration", () => {
-  const configured = (env: Record<string, string>) =>
+describe("TicketWebhooksLive.layerConfig", () => {
+  const layerFrom = (env: Record<string, string>) =>
     TicketWebhooksLive.layerConfig.pipe(Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))))
 
-  it.effect("reads the secrets, newest first", () =>
+  it.effect("reads the secrets from RIPIO_WEBHOOK_SECRETS, newest first", () =>
     Effect.gen(function* () {
-      yield* atMoment
+      yield* setClockToIssueTime
       const webhooks = yield* TicketWebhooks
       const body = JSON.stringify(createdJson)
       assert.strictEqual((yield* webhooks.verify(delivery(body))).secretIndex, 0)
-      assert.strictEqual((yield* webhooks.verify(delivery(body, older))).secretIndex, 1)
-    }).pipe(Effect.provide(configured({ RIPIO_WEBHOOK_SECRETS: `${secretText}, ${Redacted.value(older)}\n` })))
+      assert.strictEqual((yield* webhooks.verify(delivery(body, olderSecret))).secretIndex, 1)
+    }).pipe(Effect.provide(layerFrom({ RIPIO_WEBHOOK_SECRETS: `${secretText}, ${Redacted.value(olderSecret)}\n` })))
   )
 
-  it.effect("names the variable that is missing, empty or cannot work, and never its value", () =>
+  it.effect("names the variable that is missing, empty or invalid, without its value", () =>
     Effect.gen(function* () {
       for (const env of [{}, { RIPIO_WEBHOOK_SECRETS: "" }]) {
-        const error = yield* Effect.flip(Effect.provide(TicketWebhooks, configured(env)))
+        const error = yield* Effect.flip(Effect.provide(TicketWebhooks, layerFrom(env)))
         assert.strictEqual(error._tag, "ConfigError")
         assert.include(error.message, "RIPIO_WEBHOOK_SECRETS")
       }
-      for (const [value, option] of [
-        ["too-short", "RIPIO_WEBHOOK_SECRETS[0]"],
-        [`${secretText},`, "RIPIO_WEBHOOK_SECRETS[1]"]
-      ] as const) {
-        const error = yield* Effect.flip(Effect.provide(TicketWebhooks, configured({ RIPIO_WEBHOOK_SECRETS: value })))
+      for (const { option, value } of [
+        { value: "too-short", option: "RIPIO_WEBHOOK_SECRETS[0]" },
+        { value: `${secretText},`, option: "RIPIO_WEBHOOK_SECRETS[1]" }
+      ]) {
+        const error = yield* Effect.flip(Effect.provide(TicketWebhooks, layerFrom({ RIPIO_WEBHOOK_SECRETS: value })))
         assert.strictEqual(error._tag === "InvalidOption" && error.option, option)
         assert.notInclude(inspect(error), value)
       }

@@ -1,6 +1,6 @@
 /**
- * A process that receives webhooks into an inbox on SQLite and handles them, to be killed: its arguments are the file of
- * the database and what it is to do. It writes a line for each thing that has happened.
+ * A process with an inbox on SQLite, for `ProcessKill.test.ts`: `node inboxProcess.ts <database file> <role>`. It writes a
+ * line for each thing that it has done.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,42 +16,45 @@ import {
 } from "../../src/index.ts"
 import { signWebhook } from "../../src/testing/index.ts"
 import { layer as sqlite } from "../support/sqlite.ts"
-import { secret, ticketNumber } from "./support.ts"
+import { numberedTicketId, secret } from "./fixtures.ts"
 
-const [file = "", role = ""] = process.argv.slice(2)
-const say = (line: string) => Effect.sync(() => process.stdout.write(`${line}\n`))
+/** `receive` stores webhooks, `handle` handles events, and `hang` starts to handle events and never ends. */
+export type Role = "receive" | "handle" | "hang"
 
-/** Receives the events whose numbers come on the standard input. */
+const [databaseFile = "", role = ""] = process.argv.slice(2)
+const writeLine = (line: string) => Effect.sync(() => process.stdout.write(`${line}\n`))
+
+/** Receives the events whose numbers are the lines of standard input. */
 const receive = Effect.gen(function* () {
   const handler = yield* TicketWebhookHandler.make(TicketInbox.offer)
-  yield* say("ready")
+  yield* writeLine("ready")
   const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
   for (;;) {
     const { done, value } = yield* Effect.promise(() => lines.next())
     if (done === true) return
-    const signed = yield* signWebhook({ _tag: "Failed", ticketId: ticketNumber(Number(value)) }, { secret })
+    const signed = yield* signWebhook({ _tag: "Failed", ticketId: numberedTicketId(Number(value)) }, { secret })
     const response = yield* Effect.promise(() =>
       handler(new Request("https://shop.test/", { method: "POST", ...signed }))
     )
-    yield* say(`${response.status} ${value}`)
+    yield* writeLine(`${response.status} ${value}`)
   }
 })
 
-/** What is done with an event, in the same database: one row for each time. */
-const handle = (hang: boolean) =>
+/** Inserts a row into the same database for each event, or hangs. */
+const handle = (hangs: boolean) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     yield* sql`CREATE TABLE IF NOT EXISTS handled (key TEXT NOT NULL)`
     const inbox = yield* TicketInbox
-    yield* say("ready")
+    yield* writeLine("ready")
     yield* inbox.handle(
       Effect.fnUntraced(function* (event) {
-        if (hang) {
-          yield* say(`hanging ${event.dedupeKey}`)
+        if (hangs) {
+          yield* writeLine(`hanging ${event.dedupeKey}`)
           return yield* Effect.never
         }
         yield* sql`INSERT INTO handled (key) VALUES (${event.dedupeKey})`
-        yield* say(`handled ${event.dedupeKey}`)
+        yield* writeLine(`handled ${event.dedupeKey}`)
       }),
       { concurrency: 4 }
     )
@@ -59,7 +62,7 @@ const handle = (hang: boolean) =>
 
 const inbox = TicketInboxLive.layerStore().pipe(
   Layer.provide(PersistedQueue.layerStoreSql({ pollInterval: 50, lockRefreshInterval: 300, lockExpiration: 1000 })),
-  Layer.provideMerge(sqlite(file))
+  Layer.provideMerge(sqlite(databaseFile))
 )
 
 const main: Effect.Effect<void, unknown, TicketInbox | TicketWebhooks | SqlClient.SqlClient> =

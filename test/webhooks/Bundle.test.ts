@@ -1,12 +1,11 @@
-/** Who has no webhooks does not bundle them. */
 import { assert, describe, it } from "@effect/vitest"
 import { build } from "esbuild"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
-/** The modules of which something is left in the bundle of what is imported from the root entry. */
-const bundled = async (names: string) => {
+/** The modules that contribute code to the bundle of a program that uses these exports of the root entry. */
+const bundledModules = async (names: string) => {
   const { metafile } = await build({
     stdin: { contents: `import { ${names} } from "./src/index.ts"\nconsole.log(${names})`, resolveDir: root },
     bundle: true,
@@ -18,22 +17,22 @@ const bundled = async (names: string) => {
   return Object.entries(output?.inputs ?? {}).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : []))
 }
 
-const webhooks =
+const webhookModules =
   /[Ww]ebhook|TicketInbox|TicketEvent|OutcomeContradiction|effect\/dist\/(?:crypto|persistence|sql|http\/HttpRouter)/u
 
-describe("the bundle", () => {
-  it("of the client holds of webhooks only the name of the service that a wait looks for", async () => {
-    const modules = await bundled("Ripio, SupportTickets")
+describe("a bundle", () => {
+  it("of the client contains nothing of webhooks but the service TicketOutcomes", async () => {
+    const modules = await bundledModules("Ripio, SupportTickets")
     assert.isAbove(modules.length, 20)
     assert.deepStrictEqual(
-      modules.filter((path) => webhooks.test(path)),
+      modules.filter((path) => webhookModules.test(path)),
       []
     )
     assert.include(modules, "src/services/TicketOutcomes.ts")
   })
 
-  it("of the verification holds no inbox and no router", async () => {
-    const modules = await bundled("TicketWebhooksLive, TicketWebhookHandler, TicketWebhooks")
+  it("of the verification contains neither the inbox nor the router", async () => {
+    const modules = await bundledModules("TicketWebhooksLive, TicketWebhookHandler, TicketWebhooks")
     assert.include(modules, "src/services/TicketWebhooks.ts")
     assert.deepStrictEqual(
       modules.filter((path) => /Inbox|persistence|HttpRouter|\/sql\//u.test(path)),
