@@ -40,7 +40,9 @@ export class TransportFailed extends Schema.TaggedError<TransportFailed>("effect
  */
 export class TimedOut extends Schema.TaggedError<TimedOut>("effect-ripio-tickets/TimedOut")("TimedOut", {
   /** The timeout of the attempt. */
-  after: Schema.Duration
+  after: Schema.Duration,
+  /** `false` if the request certainly was not sent: the transport read none of it in time. */
+  mayHaveBeenSent: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message() {
     return `no response within ${Duration.format(this.after)}`
@@ -236,6 +238,7 @@ export const mayHaveBeenCarriedOut = (reason: RipioHttpErrorReason): boolean => 
     case "TransportFailed":
       return reason.mayHaveBeenSent
     case "TimedOut":
+      return reason.mayHaveBeenSent !== false
     case "ServerFailed":
       return true
     case "RateLimited":

@@ -20,7 +20,8 @@ import {
   pendingReply,
   pendingTicket,
   repeatLast,
-  scripted
+  scripted,
+  lastReasonOf
 } from "./polling.ts"
 
 describe("the deadline", () => {
@@ -177,7 +178,7 @@ describe("the deadline", () => {
       const { error } = yield* failsPending(0, awaitOutcome(ticketId, { deadline }))
       assert.deepInclude(error.lastError, { attempts: 0, operation: "awaitOutcome" })
       assert.strictEqual(
-        error.lastError?.reason.message,
+        lastReasonOf(error)?.message,
         "the request was not sent: deadline: expected a duration that is not negative"
       )
       assert.deepStrictEqual(yield* times, [])

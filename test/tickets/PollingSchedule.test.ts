@@ -21,7 +21,8 @@ import {
   pendingTicket,
   pollTimes,
   repeatLast,
-  scripted
+  scripted,
+  lastReasonOf
 } from "./polling.ts"
 
 describe("the polls of awaitOutcome", () => {
@@ -174,7 +175,7 @@ describe("a polling schedule", () => {
         repeatLast(pendingReply, { status: 502 }, { status: 200, text: "{" })
       )
       const { error } = yield* failsPending("1 hour", awaitOutcome(ticketId, { schedule }))
-      assert.strictEqual(error.lastError?.reason._tag, "UnexpectedResponse")
+      assert.strictEqual(lastReasonOf(error)?._tag, "UnexpectedResponse")
       assert.deepStrictEqual(yield* times, [0, 1000, 2000])
     })
   )
@@ -229,7 +230,7 @@ describe("Retry-After in the response to a poll", () => {
       const { after, error } = yield* failsPending("1 day", awaitOutcome(ticketId))
       assert.strictEqual(after, 900_000)
       assert.deepStrictEqual(yield* times, [0])
-      const reason = error.lastError?.reason
+      const reason = lastReasonOf(error)
       assert(reason?._tag === "RateLimited")
       assert.deepStrictEqual(reason.retryAfter, Duration.days(1))
     })

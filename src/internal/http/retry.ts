@@ -13,7 +13,7 @@ export const isTransient = (error: RipioHttpError): boolean => error.isRetryable
 
 /** Whether the request certainly was not sent, so that even a write is safe to repeat. */
 export const wasNotSent = ({ reason }: RipioHttpError): boolean =>
-  reason._tag === "TransportFailed" && !reason.mayHaveBeenSent
+  (reason._tag === "TransportFailed" || reason._tag === "TimedOut") && reason.mayHaveBeenSent === false
 
 /** The delay that a `Retry-After` header asks for, counted from `now` in milliseconds. */
 export const parseRetryAfter = (header: string, now: number): Duration.Duration | undefined => {
