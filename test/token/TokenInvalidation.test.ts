@@ -235,4 +235,33 @@ describe("AuthService.invalidate", () => {
       assert.deepStrictEqual(yield* times, [0, 50_000, 51_000])
     })
   )
+
+  it.effect("during an early renewal that returns the old token again sends a new request", () =>
+    Effect.gen(function* () {
+      const { accessToken, invalidate, times, token } = yield* scriptedAuth([
+        numberedToken(1, 100),
+        delayed(numberedToken(1, 50), 1000),
+        numberedToken(2)
+      ])
+      const old = yield* accessToken
+      yield* TestClock.setTime(50_000)
+      assert.strictEqual(yield* token, "token-1")
+      yield* invalidate(old)
+      assert.deepStrictEqual(yield* within("1 second", token), { exit: Exit.succeed("token-2"), after: 1000 })
+      assert.deepStrictEqual(yield* times, [0, 50_000, 51_000])
+    })
+  )
+
+  it.effect("of a token that the endpoint returns again does not stop later renewals", () =>
+    Effect.gen(function* () {
+      const { accessToken, invalidate, times, token } = yield* scriptedAuth(() => Effect.succeed(numberedToken(1, 100)))
+      yield* invalidate(yield* accessToken)
+      yield* token
+      for (const at of [50_000, 50_001, 99_999, 100_000]) {
+        yield* TestClock.setTime(at)
+        assert.strictEqual(yield* token, "token-1")
+      }
+      assert.deepStrictEqual(yield* times, [0, 0, 50_000, 100_000])
+    })
+  )
 })

@@ -7,9 +7,10 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
-import type { ScriptedReply } from "../../src/testing/index.ts"
+import { Fault, type ScriptedReply } from "../../src/testing/index.ts"
 import { delayed, numberedToken, replicate, scriptedAuth } from "../support/auth.ts"
 import { collectLogs } from "../support/collectLogs.ts"
+import { onSandbox } from "../support/harness.ts"
 import { failsWithin, within } from "../support/virtualTime.ts"
 
 const atOnce = <A>(value: A) => ({ exit: Exit.succeed(value), after: 0 })
@@ -137,6 +138,34 @@ describe("a token renewal", () => {
       assert.strictEqual(maxInFlight, 1)
       assert.deepStrictEqual(yield* times, [0, 3_540_000, 3_555_000, 3_570_000, 3_585_000])
     })
+  )
+
+  it.effect("does not delay any call to the API while the token endpoint is slow or silent", () =>
+    onSandbox(
+      ({ sandbox, tickets }) =>
+        Effect.gen(function* () {
+          const id = yield* sandbox.seed({ outcome: "Pending" })
+          yield* tickets.retrieve(id)
+          for (const fault of [Fault.latency("9 seconds"), Fault.hang, Fault.refused, Fault.status(503)]) {
+            yield* sandbox.inject(fault, { on: "token" })
+          }
+          yield* TestClock.adjust("59 minutes")
+          for (let second = 0; second < 60; second++) {
+            assert.strictEqual((yield* within(0, tickets.retrieve(id))).after, 0)
+            yield* TestClock.adjust("1 second")
+          }
+          assert.strictEqual(yield* sandbox.count("retrieve"), 61)
+          // The slow response arrived after nine seconds, and that token is not due for renewal.
+          assert.strictEqual(yield* sandbox.count("token"), 2)
+          yield* TestClock.adjust("58 minutes")
+          for (let second = 0; second < 60; second++) {
+            assert.strictEqual((yield* within(0, tickets.retrieve(id))).after, 0)
+            yield* TestClock.adjust("1 second")
+          }
+          assert.strictEqual(yield* sandbox.count("token"), 6)
+        }),
+      { tokenLifetime: "1 hour" }
+    )
   )
 
   it.effect("sends one request for ten thousand concurrent callers, and none of them waits", () =>

@@ -22,26 +22,33 @@ const key = "token"
 export const makeTokenCache = Effect.fnUntraced(function* (requestToken: RequestToken) {
   const scope = yield* Effect.scope
   let current: CachedToken | undefined
+  // The token that the API refused, until there is another one.
+  let refused: Redacted.Redacted | undefined
   // The age at which the current token is renewed.
   let renewAfter = 0
-  let renewal: Fiber.Fiber<void> | undefined
+  let renewal: Fiber.Fiber<unknown, unknown> | undefined
 
   const store = (token: CachedToken): CachedToken => {
+    refused = undefined
     renewAfter = token.renewAfter
     return (current = token)
   }
 
-  /** Replaces the current token. A failure is logged here, because no caller sees it. */
-  const renew = Effect.matchCauseEffect(requestToken({ retry: false }), {
-    onSuccess: (token) => Effect.sync(() => void store(token)),
+  const replaceCurrent = Effect.matchCauseEffect(requestToken({ retry: false }), {
+    onSuccess: (token) =>
+      Effect.sync(() => {
+        // Requested before the API refused this token, so a new request may return another one.
+        if (refused === undefined || !Equal.equals(token.token, refused)) store(token)
+      }),
+    // No caller sees the failure, so it is logged.
     onFailure: (cause) =>
       Clock.clockWith((clock) => {
         const age = current === undefined ? Infinity : ageOf(current, clock)
         renewAfter = age + renewalRetryDelay
-        const isUsable = current !== undefined && age < current.expiresAfter
-        const message = isUsable
-          ? "The access token could not be renewed yet. The current one is still valid"
-          : "The access token could not be renewed. The next call requests a new one"
+        const message =
+          current !== undefined && age < current.expiresAfter
+            ? "The access token could not be renewed yet. The current one is still valid"
+            : "The access token could not be renewed. The next call requests a new one"
         return Option.match(Cause.findErrorOption(cause), {
           onSome: (error) => Effect.logWarning(`${message}: ${error.message}`),
           onNone: () => Effect.logWarning(message, cause)
@@ -50,9 +57,14 @@ export const makeTokenCache = Effect.fnUntraced(function* (requestToken: Request
   })
 
   // Runs in the context of the call that starts it (logger, tracer, options of the client), but lives as long as the scope.
-  const startRenewal = Effect.map(Effect.forkIn(renew, scope, { startImmediately: true }), (fiber) => {
-    renewal = fiber
-  })
+  const startRenewal = Effect.forkIn(
+    Effect.withFiber((fiber) => {
+      renewal = fiber
+      return replaceCurrent
+    }),
+    scope,
+    { startImmediately: true }
+  )
 
   const isRenewing = () => renewal !== undefined && renewal.pollUnsafe() === undefined
 
@@ -94,10 +106,12 @@ export const makeTokenCache = Effect.fnUntraced(function* (requestToken: Request
         return use(newest, ageOf(newest, clock), fiber)
       })
     }),
-    // A renewal in flight goes on: its token is not the stale one.
+    // A renewal in flight goes on, and later callers wait for it.
     invalidate: (stale: Redacted.Redacted) =>
       Effect.sync(() => {
-        if (current !== undefined && Equal.equals(current.token, stale)) current = undefined
+        if (current === undefined || !Equal.equals(current.token, stale)) return
+        current = undefined
+        refused = stale
       })
   }
 })
