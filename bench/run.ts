@@ -10,6 +10,7 @@ const parts = {
   loopback: "Over a socket",
   waiting: "Waiting",
   webhook: "A webhook",
+  hostile: "A hostile response",
   bundle: "In a browser's bundle",
   import: "Import",
   types: "Type check"
