@@ -2,10 +2,11 @@ import * as Redacted from "effect/Redacted"
 
 export const placeholder = "<redacted>"
 
-// Credentials in an echoed header, in a query or a form, and in a JSON field. An ellipsis ends a text that was cut.
+// Credentials in an echoed header, in a query or a form, and in a JSON field. White space may be escaped already. An
+// ellipsis ends a text that was cut.
 const credentials = [
-  /\b(Bearer|Basic)((?:\s|\\[nrt]|%20|\+)+)(?:\\[^\s"'…]|[^\s"'<>&,;\\…]){8,}/gi,
-  /\b((?:access|refresh|id)_?token|client_?secret)((?:\\*["']|&quot;|%22)?(?:\s|\\[nrt])*(?:[=:]|%3D|%3A)(?:\s|\\[nrt])*(?:\\*["']|&quot;|%22)?)(?:\\[^\s"'…]|[^\s"'<>&,;\\…])+/gi
+  /\b(Bearer|Basic)((?:\s|\\[nrt]|%20|\+)+)(?!\\[nrt])(?:\\[^\s"'…]|[^\s"'<>&,;\\…]){8,}/gi,
+  /\b((?:access|refresh|id)_?token|client_?secret)((?:\\*["']|&quot;|%22)?(?:\s|\\[nrt])*(?:[=:]|%3D|%3A)(?:\s|\\[nrt])*(?:\\*["']|&quot;|%22)?)(?!\\[nrt])(?:\\[^\s"'…]|[^\s"'<>&,;\\…])+/gi
 ]
 const credentialField = /^(?:(?:access|refresh|id)_?token|client_?secret)$/i
 

@@ -69,6 +69,20 @@ describe("a text from outside", () => {
     }
   )
 
+  it("does not change again if white space before a credential was escaped", () => {
+    for (const text of [
+      "access_token=\nabcdefgh",
+      "Bearer \n\tabcdefgh",
+      "access_token\r=",
+      "Basic\nabc",
+      "id_token:\n"
+    ]) {
+      const shown = sanitize.text(text)
+      assert.notInclude(shown, "abcdefgh")
+      assert.strictEqual(sanitize.text(shown), shown)
+    }
+  })
+
   it.prop("shows no secret in any escaping", { pieces: SecretPieces }, ({ pieces }) => {
     const value = pieces.join("")
     const { text } = makeSanitizer([Redacted.make(value)])
