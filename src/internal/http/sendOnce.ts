@@ -11,8 +11,8 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type { RawResponse } from "../../domain/RawResponse.ts"
-import { redact } from "../../domain/Redaction.ts"
 import { type InvalidRequest, TimedOut, type TransportFailed } from "../../domain/RipioHttpError.ts"
+import { makeSanitizer } from "../../domain/sanitize.ts"
 import { withAttemptSpan } from "../tracing.ts"
 import { formOf, Upload } from "./formBody.ts"
 import { readBody } from "./responseBody.ts"
@@ -139,7 +139,15 @@ const toRawResponse = (
   body: string | undefined,
   secrets: ReadonlyArray<Redacted.Redacted>
 ): Effect.Effect<RawResponse> => {
-  const response = { status, body, secrets, requestId: requestIdOf(headers, secrets) }
+  const response = {
+    status,
+    body,
+    secrets,
+    // Only errors need it.
+    get requestId() {
+      return requestIdOf(headers, secrets)
+    }
+  }
   const header = headers["retry-after"]
   return header === undefined
     ? Effect.succeed(response)
@@ -152,7 +160,7 @@ const requestIdHeaders = ["x-request-id", "request-id", "x-correlation-id", "cf-
 const requestIdOf = (headers: Headers, secrets: ReadonlyArray<Redacted.Redacted>): string | undefined => {
   for (const name of requestIdHeaders) {
     const id = headers[name]
-    if (id !== undefined && id !== "") return redact(id, secrets).slice(0, 128)
+    if (id !== undefined && id !== "") return makeSanitizer(secrets).text(id, 128)
   }
   return undefined
 }

@@ -1,7 +1,7 @@
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type * as Redacted from "effect/Redacted"
-import { redact, truncate } from "../../domain/Redaction.ts"
 import { InvalidRequest, TransportFailed } from "../../domain/RipioHttpError.ts"
+import { makeSanitizer } from "../../domain/sanitize.ts"
 
 /** Converts the error of an `HttpClient` to the reason of a `RipioHttpError`. */
 export const toTransportReason = (
@@ -13,7 +13,8 @@ export const toTransportReason = (
   const { cause } = error.reason
   const causes = causesOf(cause)
   const messages = causes.map(messageOf).filter((message) => message !== "")
-  const description = truncate(redact(messages.length === 0 ? error.message : messages.join(": "), secrets))
+  const { text } = makeSanitizer(secrets)
+  const description = text(messages.length === 0 ? error.message : messages.join(": "))
   // Without a cause, the client cannot encode the request. With one, a streamed body may have failed after a part was sent.
   const isEncodingFailure = error.reason._tag === "EncodeError" && cause === undefined
   if (isEncodingFailure || error.reason._tag === "InvalidUrlError") return new InvalidRequest({ issue: description })
@@ -21,7 +22,7 @@ export const toTransportReason = (
   return new TransportFailed({
     description,
     mayHaveBeenSent: error.response !== undefined || !isUnsent(cause, causes.some(isBeforeConnection)),
-    ...(code === undefined ? {} : { code: truncate(redact(code, secrets)) })
+    ...(code === undefined ? {} : { code: text(code) })
   })
 }
 
