@@ -67,8 +67,8 @@ for (const [name, layer] of transports) {
           summary: "No aparece mi depósito",
           description: "first\r\nsecond 😀",
           files: [
-            { name: 'a "photo" ñ.png', type: "image/png", bytes: everyByte },
-            { name: "empty.txt", type: "text/plain", bytes: new Uint8Array() }
+            { name: 'a "photo" ñ.png', type: "image/png", size: 256, bytes: everyByte },
+            { name: "empty.txt", type: "text/plain", size: 0, bytes: new Uint8Array() }
           ],
           state: "Pending"
         }
@@ -107,7 +107,7 @@ for (const [name, layer] of transports) {
         assert.strictEqual(stored.length, 3)
         for (const { description, files } of stored) {
           assert.strictEqual(description, "first\r\nsecond 😀")
-          assert.deepEqual(files, [{ name: "f", type: "application/octet-stream", bytes: everyByte }])
+          assert.deepEqual(files, [{ name: "f", type: "application/octet-stream", size: 256, bytes: everyByte }])
         }
       })
     )

@@ -32,7 +32,7 @@ describe("the client on the sandbox", () => {
           ["retrieve", 3000]
         ]
       )
-    }).pipe(Effect.provide(Sandbox.layerRipio()))
+    }).pipe(Effect.provide(Sandbox.layerRipio({ seed: 0 })))
   )
 
   it.effect("meets the errors that a caller acts on", () =>
@@ -112,6 +112,6 @@ describe("the client on the sandbox", () => {
         })
       )
       assert.deepStrictEqual(ticket, { _tag: "Created", ticketId, issueKey: IssueKey.make("SUP-1001") })
-    }).pipe(Effect.provide(Sandbox.layer()))
+    }).pipe(Effect.provide(Sandbox.layer({ seed: 0 })))
   )
 })

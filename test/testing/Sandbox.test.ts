@@ -48,7 +48,7 @@ const notEnabled = {
 const withSandbox = <A, E>(
   test: (sandbox: Sandbox["Service"]) => Effect.Effect<A, E, Sandbox | HttpClient.HttpClient>,
   options?: SandboxOptions
-) => Sandbox.use(test).pipe(Effect.provide(inProcess(Sandbox.layer(options))))
+) => Sandbox.use(test).pipe(Effect.provide(inProcess(Sandbox.layer({ seed: 0, ...options }))))
 
 const says = (wrong: Effect.Effect<unknown>, text: string) =>
   Effect.map(Effect.flip(Effect.sandbox(wrong)), (cause) => assert.include(Cause.pretty(cause), text))

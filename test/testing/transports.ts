@@ -22,13 +22,13 @@ const fetchClient = (init: RequestInit) =>
 const noRedirect = fetchClient({ redirect: "manual" })
 
 /** A sandbox and a client of it: neither knows of the other, and no port is opened. */
-export const inProcess = (sandbox: Layer.Layer<Sandbox> = Sandbox.layer()) =>
+export const inProcess = (sandbox: Layer.Layer<Sandbox> = Sandbox.layer({ seed: 0 })) =>
   withBase.pipe(Layer.provide(Sandbox.layerHttpClient), Layer.provideMerge(sandbox))
 
 /** The sandbox on a port of this machine. */
 export const onPort =
   (client: Layer.Layer<HttpClient.HttpClient>) =>
-  (sandbox: Layer.Layer<Sandbox> = Sandbox.layer()) =>
+  (sandbox: Layer.Layer<Sandbox> = Sandbox.layer({ seed: 0 })) =>
     HttpServer.layerTestClient.pipe(
       Layer.provide(client),
       Layer.merge(Sandbox.layerServer),
@@ -37,7 +37,7 @@ export const onPort =
     )
 
 /** The web handler in the place of `fetch`. */
-export const asFetch = (sandbox: Layer.Layer<Sandbox> = Sandbox.layer()) =>
+export const asFetch = (sandbox: Layer.Layer<Sandbox> = Sandbox.layer({ seed: 0 })) =>
   withBase.pipe(
     Layer.provide(noRedirect),
     Layer.provide(
