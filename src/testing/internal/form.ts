@@ -21,7 +21,7 @@ const maxTextBytes = 2_621_440
 const maxParts = 1000
 
 /** Collects the first bytes of a file, and counts all. */
-class FileReader {
+class FileContent {
   size = 0
   readonly #chunks: Array<Uint8Array> = []
 
@@ -40,7 +40,7 @@ class FileReader {
 // The form encoding of HTML escapes exactly these three characters in names.
 const unescapeName = (name: string) => name.replaceAll("%22", '"').replaceAll(/%0d/giu, "\r").replaceAll(/%0a/giu, "\n")
 
-const describe = (error: MultipartParser.MultipartError): string => {
+const describeError = (error: MultipartParser.MultipartError): string => {
   if (error._tag !== "ReachedLimit") return `The body is not valid multipart/form-data: ${error._tag}.`
   return error.limit === "MaxParts"
     ? `The form has more than ${maxParts} fields.`
@@ -74,16 +74,16 @@ class FormReader {
       },
       onFile: (info) => {
         this.#checkDisposition(info)
-        const reader = new FileReader()
+        const content = new FileContent()
         return (chunk) => {
-          if (chunk !== null) return reader.add(chunk)
-          const { bytes, size } = reader
+          if (chunk !== null) return content.add(chunk)
+          const { bytes, size } = content
           const file = { name: unescapeName(info.filename ?? ""), type: info.contentType, size, bytes }
           this.#files.push([unescapeName(info.name), file])
         }
       },
       // The parser reports bytes after the last boundary as an error. RFC 2046 allows them.
-      onError: (error) => this.#done || this.#malformed(describe(error)),
+      onError: (error) => this.#done || this.#malformed(describeError(error)),
       onDone: () => {
         this.#done = true
       }

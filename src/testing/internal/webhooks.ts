@@ -89,7 +89,12 @@ export class Webhooks {
   emit(clientId: string, content: WebhookContent): Effect.Effect<void> {
     return Effect.map(Clock.currentTimeMillis, (at) => {
       for (const subscription of this.#subscriptions) {
-        if (subscription.clientId === clientId) this.#fork(this.#deliver(subscription, { content, at }))
+        if (subscription.clientId !== clientId) continue
+        const delivery = this.#deliver(subscription, { content, at })
+        // Nothing waits for the fiber, so only the log can report it.
+        this.#fork(
+          Effect.tapDefect(delivery, (defect) => Effect.logError("Sandbox: a webhook cannot be sent.", defect))
+        )
       }
     })
   }
