@@ -28,18 +28,19 @@ const usageOf = (transport: "web" | "http" | "form", place: "file" | "text", siz
 const megabyte = 1_000_000
 
 describe("the memory of a sandbox", () => {
-  for (const [transport, name] of [
-    ["http", "in process, as a stream"],
-    ["form", "in process, as a form"],
-    ["web", "by the web handler"]
+  for (const [transport, name, peak] of [
+    ["http", "in process, as a stream", 75],
+    // Reading the file of a form leaves garbage.
+    ["form", "in process, as a form", 250],
+    ["web", "by the web handler", 75]
   ] as const) {
-    it.live(`a file of 100 MB ${name}: costs less than a copy of it and a half, and 16 MiB of it stay`, () =>
+    it.live(`a file of 100 MB ${name}: takes less than ${peak} MB, and 16 MiB of it stay`, () =>
       Effect.gen(function* () {
         const usage = yield* usageOf(transport, "file", 100 * megabyte)
         assert.strictEqual(usage.status, 202)
         assert.deepStrictEqual(usage.files, [{ bytes: 16 * 1024 * 1024, size: 100 * megabyte }])
         assert.isBelow(usage.kept, 20 * megabyte)
-        assert.isBelow(usage.peak, 150 * megabyte)
+        assert.isBelow(usage.peak, peak * megabyte)
       })
     )
   }
@@ -58,7 +59,7 @@ describe("the memory of a sandbox", () => {
         const usage = yield* usageOf(transport, "text", 100 * megabyte)
         assert.strictEqual(usage.status, 400)
         assert.isBelow(usage.kept, megabyte)
-        assert.isBelow(usage.peak, 150 * megabyte)
+        assert.isBelow(usage.peak, 75 * megabyte)
       })
     )
   }

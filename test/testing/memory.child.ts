@@ -1,5 +1,6 @@
 // A program that sends one large create to a sandbox, and prints the memory that this took. The body is generated while it
-// is read, so the sender holds none of it. Arguments: how the sandbox is called, and where the bytes are.
+// is read, from the same piece each time, so it costs the sender nothing. Arguments: how the sandbox is called, whether the
+// bytes are in a file or in a text, and how many there are.
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -19,7 +20,7 @@ function* piecesOf(bytes: number, customerId: string) {
   yield encoder.encode(
     place === "file" ? `${field("files")}; filename="f.bin"\r\n\r\n` : `${field("description")}\r\n\r\n`
   )
-  for (let sent = 0; sent < bytes; sent += chunk.length) yield chunk.slice(0, bytes - sent)
+  for (let sent = 0; sent < bytes; sent += chunk.length) yield chunk.subarray(0, bytes - sent)
   yield encoder.encode("\r\n--b--\r\n")
 }
 
