@@ -1,6 +1,6 @@
 // The CPU of one call whose response is hostile: 64 KiB of what is slow to redact, to parse or to print, and a token of
 // 8 KiB. The response is read and classified, and the error is printed.
-import { median, type Options, rounds, table, worker } from "../harness.ts"
+import { measureRounds, median, type Options, table, worker } from "../harness.ts"
 
 /** Which secret the client has, which endpoint sends the bodies, and with which status. */
 export interface HostileRole {
@@ -30,15 +30,15 @@ export const measure = async (options: Options): Promise<string> => {
   const rows: Array<ReadonlyArray<string>> = []
   for (const role of roles) {
     const title = titleOf(role)
-    const { ask, stop } = await worker("hostile", role)
-    const ones = new Map([[title, () => ask<ReadonlyArray<HostileCost>>({})]])
-    const answers = (await rounds(ones, { ...options, warmUps: 0 })).get(title)!
+    const { send, stop } = await worker("hostile", role)
+    const ones = new Map([[title, () => send<ReadonlyArray<HostileCost>>({})]])
+    const results = (await measureRounds(ones, { ...options, warmUps: 0 })).get(title)!
     await stop()
-    const [first = []] = answers
+    const [first = []] = results
     const figures = first.map(({ cpu, name, printed }, index) => ({
       name,
       first: cpu,
-      cpu: median(answers.map((costs) => costs[index]!.cpu)),
+      cpu: median(results.map((costs) => costs[index]!.cpu)),
       printed
     }))
     const worst = figures.toSorted((a, b) => b.cpu - a.cpu)[0]!

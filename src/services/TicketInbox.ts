@@ -14,7 +14,7 @@ import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
 import { DeadLetter } from "../domain/DeadLetter.ts"
 import { InboxUnavailable } from "../domain/InboxUnavailable.ts"
-import { truncate } from "../domain/Redaction.ts"
+import { sanitize } from "../domain/sanitize.ts"
 import { TicketEvent } from "../domain/TicketEvent.ts"
 import { deadLetters as deadLetterCount } from "../internal/metrics.ts"
 import { nonEmptyText, positiveInt } from "../internal/options.ts"
@@ -119,7 +119,7 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
     )
 
   const addDeadLetter = (event: TicketEvent, attempts: number, reason: string) => {
-    const failure = truncate(reason)
+    const failure = sanitize.text(reason)
     return deadLetters
       .offer({ event, attempts, failure }, { id: event.dedupeKey })
       .pipe(

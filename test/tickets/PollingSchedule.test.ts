@@ -29,12 +29,10 @@ describe("the polls of awaitOutcome", () => {
   it.effect("start at once, follow after 1 s, and then after waits 1.5 times as long each, at most 30 s", () =>
     onSandbox(({ sandbox, tickets }) =>
       Effect.gen(function* () {
-        const id = yield* sandbox.seed({ after: "150 seconds" })
+        const issueKey = IssueKey.make("SUP-1001")
+        const id = yield* sandbox.seed({ after: "150 seconds", issueKey })
         const { after, exit } = yield* within("1 hour", tickets.awaitOutcome(id, { schedule: exactSchedule }))
-        assert.deepStrictEqual(
-          exit,
-          Exit.succeed({ _tag: "Created", ticketId: id, issueKey: IssueKey.make("SUP-1001") } as const)
-        )
+        assert.deepStrictEqual(exit, Exit.succeed({ _tag: "Created", ticketId: id, issueKey } as const))
         const times = [0, 1000, 2500, 4750, 8125, 13_188, 20_782, 32_173, 49_259, 74_888, 104_888, 134_888, 164_888]
         assert.deepStrictEqual(yield* pollTimes(sandbox), times)
         assert.strictEqual(after, 164_888)

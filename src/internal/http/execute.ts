@@ -12,7 +12,7 @@ import { type Classification, classify, unexpectedResponse } from "../../domain/
 import { describeSchemaError } from "../../domain/describeSchemaError.ts"
 import type { ExecuteOptions } from "../../domain/ExecuteOptions.ts"
 import type { RawResponse } from "../../domain/RawResponse.ts"
-import { redact, truncate } from "../../domain/Redaction.ts"
+import { makeSanitizer } from "../../domain/sanitize.ts"
 import { type RipioHttpError, ripioHttpError, TransportFailed } from "../../domain/RipioHttpError.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import * as metrics from "../metrics.ts"
@@ -131,12 +131,17 @@ export const makeExecute = ({
     }
 
     /** Turns a defect of the client or the tracer into an error once the request may have been sent. */
-    const withoutLoss = <E>(result: Effect.Effect<A, E>, sending: Attempt, attempts: number) =>
+    const withoutLoss = <E>(
+      result: Effect.Effect<A, E>,
+      sending: Attempt,
+      attempts: number,
+      secrets: ReadonlyArray<Redacted.Redacted>
+    ) =>
       Effect.catchDefect(result, (defect): Effect.Effect<never, RipioHttpError> => {
         if (!sending.isHandedOver) return Effect.die(defect)
-        const description = `the client failed: ${truncate(redact(String(defect), []))}`
+        const description = `the client failed: ${makeSanitizer(secrets).text(String(defect))}`
         return Effect.andThen(
-          Effect.logError(`${operation}: the client failed after it may have sent the request`, Cause.die(defect)),
+          Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`),
           Effect.fail(ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent: true })))
         )
       })
@@ -161,7 +166,7 @@ export const makeExecute = ({
             onSuccess: (response) => toResult(response, token, attempts)
           })
           return isWrite
-            ? detach(withoutLoss(result, sending, attempts), {
+            ? detach(withoutLoss(result, sending, attempts, secrets), {
                 isUnstoppable: () => sending.isHandedOver,
                 onDetached: logDetached
               })
