@@ -18,7 +18,7 @@ const decode = Schema.decodeUnknownSync(
   )
 )
 
-/** Sends a create of this size to a sandbox in a process of its own. */
+/** Sends a create of this size to a sandbox in a separate process. */
 const usageOf = (transport: "web" | "http" | "form", place: "file" | "text", size: number) =>
   Effect.map(
     Effect.promise(() => promisify(execFile)(process.execPath, ["--expose-gc", child, transport, place, `${size}`])),

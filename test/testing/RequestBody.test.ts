@@ -124,7 +124,7 @@ describe("the sandbox in process", () => {
       const form = new FormData()
       form.set("files", file)
       const entry = form.get("files")
-      // A form keeps the file itself, so that the file can tell that it was read.
+      // A form keeps the file itself, so that a read of it is seen.
       assert.strictEqual(entry, file)
       yield* sandbox.inject(Fault.refused, { on: "create" })
       const send = HttpClientRequest.post("/api/v1/supportTickets/").pipe(

@@ -41,7 +41,7 @@ export const makeRaise =
     ) => Effect.Effect<TicketOutcome, TicketError | OutcomePending>
   ): Raise =>
   (ticket, options) => {
-    const issue = issueOf(options)
+    const issue = findInvalidOption(options)
     if (issue !== undefined) return Effect.fail(invalidRequest(operation, issue))
     return Effect.flatMap(create(ticket), ({ ticketId }) =>
       Effect.flatMap(Clock.Clock, (clock) => {
@@ -74,7 +74,7 @@ export const makeRaise =
   }
 
 /** What is wrong with the options. Checked before anything is sent. */
-const issueOf = (options: AwaitOptions | undefined): string | undefined => {
+const findInvalidOption = (options: AwaitOptions | undefined): string | undefined => {
   if (options === undefined) return undefined
   if (typeof options !== "object" || options === null) return "options: expected an object"
   const { deadline, schedule } = options

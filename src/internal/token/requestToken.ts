@@ -30,7 +30,7 @@ interface Instant {
   readonly monotonicNanos: bigint
 }
 
-const instantOf = (clock: Clock.Clock): Instant => ({
+const toInstant = (clock: Clock.Clock): Instant => ({
   wallMillis: clock.currentTimeMillisUnsafe(),
   monotonicNanos: clock.monotonicTimeNanosUnsafe()
 })
@@ -75,7 +75,7 @@ export const makeRequestToken = (options: {
 
     count.attempt(attempts, yield* Effect.context())
     // The server's lifetime begins later than this, so the token expires here first.
-    const requestedAt = yield* Clock.clockWith((clock) => Effect.sync(() => instantOf(clock)))
+    const requestedAt = yield* Clock.clockWith((clock) => Effect.sync(() => toInstant(clock)))
     const response = yield* Effect.catch(
       options.sendOnce(request, [options.clientSecret, credentials], new Attempt(request)),
       (reason) => fail(reason)

@@ -69,16 +69,16 @@ export const makeTokenCache = Effect.fnUntraced(function* (requestToken: Request
   const isRenewing = () => renewal !== undefined && renewal.pollUnsafe() === undefined
 
   /** The token of the renewal in flight, or else of a new request. */
-  const obtain = Effect.gen(function* () {
+  const nextToken = Effect.gen(function* () {
     const old = current
     if (renewal !== undefined) yield* Fiber.await(renewal)
-    // A token that has just arrived serves those who waited for it, however short its lifetime.
+    // A token that has just arrived serves the callers that waited for it, however short its lifetime.
     if (current !== undefined && current !== old) return current
     return store(yield* requestToken({ retry: true }))
   })
 
   // Keeps nothing: concurrent callers share a lookup, which is cancelled when the last of them is interrupted.
-  const inFlight = yield* Cache.makeWith((_: typeof key) => obtain, {
+  const inFlight = yield* Cache.makeWith((_: typeof key) => nextToken, {
     capacity: 1,
     timeToLive: () => Duration.zero
   })
@@ -88,8 +88,8 @@ export const makeTokenCache = Effect.fnUntraced(function* (requestToken: Request
     return Effect.succeed(token)
   }
 
-  const waitForToken = Effect.flatMap(Cache.get(inFlight, key), (obtained) =>
-    Effect.withFiber((fiber) => use(obtained, ageOf(obtained, fiber.getRef(Clock.Clock)), fiber))
+  const waitForToken = Effect.flatMap(Cache.get(inFlight, key), (received) =>
+    Effect.withFiber((fiber) => use(received, ageOf(received, fiber.getRef(Clock.Clock)), fiber))
   )
 
   return {
