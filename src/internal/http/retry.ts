@@ -68,7 +68,11 @@ export const lengthen = (
     : Effect.map(Random.next, (random) => Duration.max(scheduled, withJitter(requested, random)))
 
 /** The floor of delays: without one, a schedule whose delays are zero, `NaN` or less sends requests in a loop. */
-export const minDelay = Duration.millis(100)
+const minDelay = Duration.millis(100)
+
+/** A delay of a custom schedule, but at least 100 ms. JavaScript may make a schedule whose delay is a plain number. */
+export const atLeastMinDelay = (delay: Duration.Duration): Duration.Duration =>
+  Duration.max(Duration.fromInputUnsafe(delay), minDelay)
 
 // A custom schedule may retry at once this many times. That is useful after a broken connection, and no loop.
 const immediateRetries = 2
@@ -77,7 +81,7 @@ const immediateRetries = 2
 export const retrySchedule = (policy: RetryPolicy): Schedule.Schedule<unknown, RipioHttpError> => {
   if (Schedule.isSchedule(policy)) {
     return Schedule.modifyDelay(policy, ({ attempt, duration }) =>
-      Effect.succeed(attempt > immediateRetries ? Duration.max(duration, minDelay) : duration)
+      Effect.succeed(attempt > immediateRetries ? atLeastMinDelay(duration) : duration)
     )
   }
   const max = Duration.fromInputUnsafe(policy.max ?? Duration.seconds(8))

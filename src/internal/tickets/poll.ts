@@ -16,7 +16,7 @@ import { invalidRequest, type RipioHttpError } from "../../domain/RipioHttpError
 import { isOutcome, type SupportTicket, type TicketOutcome } from "../../domain/SupportTicket.ts"
 import type { TicketError } from "../../domain/TicketError.ts"
 import { isTicketId, TicketId } from "../../domain/TicketId.ts"
-import { lengthen, minDelay, requestedDelay } from "../http/retry.ts"
+import { atLeastMinDelay, lengthen, requestedDelay } from "../http/retry.ts"
 import { timeoutOrElse } from "../http/timeoutOrElse.ts"
 import { polls as pollCount } from "../metrics.ts"
 import { monotonicMillis, wallClockOffset } from "../monotonic.ts"
@@ -177,7 +177,7 @@ class Poller {
 
   /** Polls after the delay, or fails at the deadline. */
   pollAfter(scheduled: Duration.Duration, lastResult: PollResult): NextState {
-    const delay = Duration.max(scheduled, minDelay)
+    const delay = atLeastMinDelay(scheduled)
     const requested = lastResult._tag === "RipioHttpError" ? requestedDelay(lastResult) : undefined
     return requested === undefined
       ? this.sleepAndPoll(delay)
