@@ -72,7 +72,8 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("effect-ripio-t
   }
 }
 
-const transientStatuses: ReadonlySet<number> = new Set([408, 500, 502, 503, 504])
+// 520 to 524 are Cloudflare's: it had no response, or no complete one, from the server behind it.
+const transientStatuses: ReadonlySet<number> = new Set([408, 500, 502, 503, 504, 520, 521, 522, 523, 524])
 
 /**
  * The server, or a gateway in front of it, failed: a 5xx or a 408.

@@ -151,7 +151,10 @@ const toRawResponse = (
   const header = headers["retry-after"]
   return header === undefined
     ? Effect.succeed(response)
-    : Effect.map(Clock.currentTimeMillis, (now) => ({ ...response, retryAfter: parseRetryAfter(header, now) }))
+    : Effect.map(Clock.currentTimeMillis, (now) => ({
+        ...response,
+        retryAfter: parseRetryAfter(header, headers["date"], now)
+      }))
 }
 
 // The API documents no such header. Proxies and frameworks use these.
