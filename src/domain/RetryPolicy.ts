@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import type * as Schedule from "effect/Schedule"
+import type { GateOptions } from "./GateOptions.ts"
 import type { RipioHttpError } from "./RipioHttpError.ts"
 
 /**
@@ -39,6 +40,8 @@ export interface RequestOptions {
   readonly timeout?: Duration.Input | undefined
   /** When to repeat what is safe to repeat: twice by default. */
   readonly retry?: RetryPolicy | undefined
+  /** How many requests are sent at once, and in a time: 32 at once by default. Token requests do not count. */
+  readonly gate?: GateOptions | undefined
 }
 
 /**

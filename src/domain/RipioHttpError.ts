@@ -61,7 +61,9 @@ export class TimedOut extends Schema.TaggedError<TimedOut>("effect-ripio-tickets
 export class RateLimited extends Schema.TaggedError<RateLimited>("effect-ripio-tickets/RateLimited")("RateLimited", {
   status: Schema.Int,
   /** How long to wait before the next request, if the response says so. */
-  retryAfter: Schema.optionalKey(Schema.Duration)
+  retryAfter: Schema.optionalKey(Schema.Duration),
+  /** `false` if the request was not sent, because the response to an earlier request holds the account back. */
+  mayHaveBeenSent: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message() {
     const wait = this.retryAfter === undefined ? "later" : `in ${Duration.format(this.retryAfter)}`
@@ -243,7 +245,7 @@ export const mayHaveBeenCarriedOut = (reason: RipioHttpErrorReason): boolean => 
     case "ServerFailed":
       return true
     case "RateLimited":
-      return reason.status !== 429
+      return reason.status !== 429 && reason.mayHaveBeenSent !== false
     case "UnexpectedResponse":
       // With 303 a server says that it has processed the request, and where to look next.
       return reason.status < 300 || reason.status === 303

@@ -75,6 +75,12 @@ const webhookDeliveries = Metric.counter("ripio_webhook_deliveries", {
 
 const deliveriesWith = memoize((result) => Metric.update(Metric.withAttributes(webhookDeliveries, { result }), 1))
 
+/** How long calls and polls waited for the account gate. Those that did not wait are not counted. */
+export const gateWait = Metric.histogram("ripio_client_gate_wait_seconds", {
+  description: "Waiting times of calls and polls at the account gate",
+  boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+})
+
 /** Counts one webhook delivery. */
 export const countDelivery = (result: TicketEvent["_tag"] | WebhookRejectedReason["_tag"]): Effect.Effect<void> =>
   deliveriesWith(result)

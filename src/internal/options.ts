@@ -4,6 +4,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { BearerToken } from "../domain/AccessToken.ts"
+import type { GateOptions } from "../domain/GateOptions.ts"
 import { checkDuration, InvalidOption } from "../domain/InvalidOption.ts"
 import type { RequestOptions } from "../domain/RetryPolicy.ts"
 import { retrySchedule } from "./http/retry.ts"
@@ -44,6 +45,46 @@ export const requestOptions = ({
     }
     return { timeout: yield* positiveDuration("timeout", timeout), schedule: retrySchedule(retry) }
   })
+
+/** The checked options of the account gate. */
+export interface CheckedGateOptions {
+  readonly concurrency: number
+  readonly rateLimit: { readonly limit: number; readonly window: Duration.Duration } | undefined
+  readonly account: string | undefined
+}
+
+export const gateOptions = (gate: GateOptions | undefined = {}): Checked<CheckedGateOptions> =>
+  Result.gen(function* () {
+    if (!isObject(gate)) return yield* invalid("gate", "expected an object")
+    const { account, concurrency = 32, rateLimit } = gate
+    if (
+      account !== undefined &&
+      (!isString(account) || !/^[^\p{Cc}]{1,100}$/u.test(account) || account.trim() === "")
+    ) {
+      return yield* invalid("gate.account", "expected some text of at most 100 characters")
+    }
+    if (rateLimit !== undefined && !isObject(rateLimit)) {
+      return yield* invalid("gate.rateLimit", "expected an object with a limit and a window")
+    }
+    return {
+      account,
+      concurrency: yield* positiveInt("gate.concurrency", concurrency),
+      rateLimit:
+        rateLimit === undefined
+          ? undefined
+          : {
+              limit: yield* positiveInt("gate.rateLimit.limit", rateLimit.limit),
+              window: yield* checkDuration(
+                "gate.rateLimit.window",
+                rateLimit.window,
+                (window) => Duration.isFinite(window) && Duration.isPositive(window),
+                "expected a duration above zero that ends"
+              )
+            }
+    }
+  })
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
 
 // JavaScript may pass anything: a plain string instead of a `Redacted`, or nothing.
 const isString = (value: unknown): value is string => typeof value === "string"

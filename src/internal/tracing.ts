@@ -1,3 +1,5 @@
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
@@ -19,6 +21,16 @@ export const withSpan =
           )
         : effect
     )
+
+/** Adds to the current span that its operation waited for the account gate. */
+export const addGateWait = (fiber: Fiber.Fiber<unknown, unknown>, millis: number): void => {
+  if (!hasTracer(fiber)) return
+  const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
+  if (span?._tag !== "Span") return
+  span.event("ripio.gate.wait", fiber.getRef(Clock.Clock).currentTimeNanosUnsafe(), {
+    "ripio.gate.wait": millis / 1000
+  })
+}
 
 /** Runs a stream in a span that lasts from the first pull to the end. */
 export const withStreamSpan =

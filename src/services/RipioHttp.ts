@@ -13,11 +13,14 @@ import { baseUrlOf, type Environment } from "../domain/Environment.ts"
 import type { ExecuteOptions } from "../domain/ExecuteOptions.ts"
 import type { RequestOptions } from "../domain/RetryPolicy.ts"
 import type { RipioHttpError } from "../domain/RipioHttpError.ts"
+import { AccountErrors } from "../internal/http/accountErrors.ts"
+import { AccountGate } from "../internal/http/accountGate.ts"
 import { makeDetach } from "../internal/http/detach.ts"
 import { makeExecute } from "../internal/http/execute.ts"
+import { makeRateLimit } from "../internal/http/rateLimit.ts"
 import { honorRetryAfter } from "../internal/http/retry.ts"
 import { makeSendOnce } from "../internal/http/sendOnce.ts"
-import { requestOptions } from "../internal/options.ts"
+import { gateOptions, requestOptions } from "../internal/options.ts"
 import { AuthService } from "./AuthService.ts"
 
 /**
@@ -52,7 +55,8 @@ export class RipioHttp extends Context.Service<
      * Sends a request whose URL is a path, such as `/api/v1/supportTickets/`, and decodes the response.
      *
      * `GET` and `HEAD` are repeated by the retry policy. Any other method is repeated only if the request certainly was
-     * not sent. If the API rejects the token, the request is sent once more with a new one.
+     * not sent. If the API rejects the token, the request is sent once more with a new one. Each attempt first waits for
+     * the account gate, see `GateOptions`; that is not part of its timeout.
      *
      * An interruption cancels a request. A write that was handed to the transport is not cancelled: its caller is released
      * at once, the exchange goes on until its timeout, and a warning in the log says how it ended.
@@ -84,9 +88,21 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
   const auth = yield* AuthService
   const baseUrl = yield* Effect.fromResult(baseUrlOf(options.environment))
   const { schedule, timeout } = yield* Effect.fromResult(requestOptions(options))
+  const { account, concurrency, rateLimit } = yield* Effect.fromResult(gateOptions(options.gate))
+  const reserve = rateLimit && (yield* makeRateLimit(rateLimit, account ?? baseUrl))
+  const gate = new AccountGate({ account, concurrency, reserve })
+  const accountErrors = new AccountErrors(account)
   const sendOnce = yield* makeSendOnce(timeout)
   const detach = yield* makeDetach
   return RipioHttp.of({
-    execute: makeExecute({ auth, baseUrl, detach, sendOnce, schedule: honorRetryAfter(schedule) })
+    execute: makeExecute({
+      accountErrors,
+      auth,
+      baseUrl,
+      detach,
+      gate,
+      sendOnce,
+      schedule: honorRetryAfter(schedule)
+    })
   })
 })

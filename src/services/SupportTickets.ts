@@ -137,7 +137,7 @@ export const makeSupportTickets = Effect.gen(function* () {
     options: AwaitOptions | undefined
   ): Effect.Effect<TicketOutcome, TicketError | OutcomePending> =>
     makePoller(retrieve, id, outcomes, options).pipe(
-      Effect.flatMap(untilOutcome),
+      Effect.flatMap(({ end, next }) => Effect.ensuring(untilOutcome(next), end)),
       withSpan("SupportTickets.awaitOutcome", { ticketId: id })
     )
 
@@ -147,9 +147,11 @@ export const makeSupportTickets = Effect.gen(function* () {
     awaitOutcome: (id, options) => awaitOutcome(retrieve, id, options),
     raise: makeRaise(create, retrieve, awaitOutcome),
     changes: (id, options) =>
-      Stream.unwrap(Effect.map(makePoller(retrieve, id, outcomes, options), distinctStates)).pipe(
-        withStreamSpan("SupportTickets.changes", { ticketId: id })
-      )
+      Stream.unwrap(
+        Effect.map(makePoller(retrieve, id, outcomes, options), ({ end, next }) =>
+          Stream.ensuring(distinctStates(next), end)
+        )
+      ).pipe(withStreamSpan("SupportTickets.changes", { ticketId: id }))
   })
 })
 

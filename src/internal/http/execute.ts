@@ -16,6 +16,9 @@ import { makeSanitizer } from "../../domain/sanitize.ts"
 import { type RipioHttpError, ripioHttpError, TransportFailed } from "../../domain/RipioHttpError.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import * as metrics from "../metrics.ts"
+import type { AccountErrors } from "./accountErrors.ts"
+import type { AccountGate, Permit, Visit } from "./accountGate.ts"
+import { CurrentPoll, type Poll } from "./currentPoll.ts"
 import type { Detach } from "./detach.ts"
 import { isTransient, retryWith, wasNotSent } from "./retry.ts"
 import { Attempt, type SendOnce } from "./sendOnce.ts"
@@ -56,9 +59,17 @@ interface TokenUnavailable {
 }
 
 /** The state of one call across its attempts. */
-interface Call {
+interface Call extends Visit {
   attempts: number
   refused: TokenRefused | undefined
+}
+
+/** The failure to reach the API, or `undefined` if there was a response. */
+const failureOf = (
+  error: TokenUnavailable | TokenRefused | Unauthenticated | ApiError | RipioHttpError
+): RipioHttpError | undefined => {
+  const cause = error._tag === "TokenUnavailable" ? error.error : error
+  return cause._tag === "RipioHttpError" ? cause : undefined
 }
 
 const withoutAnnotations = () => Effect.succeed({})
@@ -72,9 +83,11 @@ const describeCause = (cause: Cause.Cause<TokenRefused | ApiError | RipioHttpErr
 
 /** Creates an {@link Execute}. */
 export const makeExecute = ({
+  accountErrors,
   auth,
   baseUrl,
   detach,
+  gate,
   schedule,
   sendOnce
 }: {
@@ -85,6 +98,8 @@ export const makeExecute = ({
   }
   readonly sendOnce: SendOnce
   readonly detach: Detach
+  readonly gate: AccountGate
+  readonly accountErrors: AccountErrors
   readonly schedule: Schedule.Schedule<unknown, RipioHttpError>
 }): Execute => {
   const accessToken = Effect.mapError(auth.accessToken, (error): TokenUnavailable => ({
@@ -118,6 +133,7 @@ export const makeExecute = ({
       const meaning = interpret(response, decode, { isWrite })
       switch (meaning._tag) {
         case "Success":
+          accountErrors.succeeded(operation)
           return Effect.succeed(meaning.value)
         case "Unauthenticated": {
           const error = withoutStackTrace(() => new Unauthenticated({ ...meaning, refused: "token", attempts }))
@@ -146,32 +162,62 @@ export const makeExecute = ({
         )
       })
 
-    /** Sends the request once with the current token. */
+    /** Sends the request once. */
+    const send = (
+      call: Call,
+      permit: Permit,
+      token: Redacted.Redacted
+    ): Effect.Effect<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError> =>
+      Effect.withFiber((fiber): Effect.Effect<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError> => {
+        // If the token is unchanged (a static token), the API would reject it again.
+        if (call.refused !== undefined && Equal.equals(call.refused.token, token)) {
+          return Effect.fail(call.refused.error)
+        }
+        const attempts = ++call.attempts
+        count.attempt(attempts, fiber.context)
+        if (call.poll !== undefined) metrics.polls.updateUnsafe(1, fiber.context)
+        const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
+        const authorized = HttpClientRequest.bearerToken(addressed, token)
+        const sending = new Attempt(authorized)
+        const result = Effect.matchEffect(sendOnce(authorized, secrets, sending), {
+          onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
+          onSuccess: (response) => toResult(response, token, attempts)
+        })
+        return isWrite
+          ? detach(withoutLoss(result, sending, attempts, secrets), {
+              isUnstoppable: () => (permit.isDetached = sending.isHandedOver),
+              onDetached: (exit) =>
+                Effect.andThen(gate.end(permit, exit, failureOf, fiber) ?? Effect.void, logDetached(exit))
+            })
+          : result
+      })
+
+    /** Sends the request once with the current token, as soon as the gate permits. */
     const attempt = (
       call: Call
     ): Effect.Effect<A, TokenUnavailable | TokenRefused | Unauthenticated | ApiError | RipioHttpError> =>
-      Effect.flatMap(accessToken, (token) =>
-        Effect.withFiber((fiber): Effect.Effect<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError> => {
-          // If the token is unchanged (a static token), the API would reject it again.
-          if (call.refused !== undefined && Equal.equals(call.refused.token, token)) {
-            return Effect.fail(call.refused.error)
-          }
-          const attempts = ++call.attempts
-          count.attempt(attempts, fiber.context)
-          const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
-          const authorized = HttpClientRequest.bearerToken(addressed, token)
-          const sending = new Attempt(authorized)
-          const result = Effect.matchEffect(sendOnce(authorized, secrets, sending), {
-            onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
-            onSuccess: (response) => toResult(response, token, attempts)
-          })
-          return isWrite
-            ? detach(withoutLoss(result, sending, attempts, secrets), {
-                isUnstoppable: () => sending.isHandedOver,
-                onDetached: logDetached
-              })
-            : result
-        })
+      Effect.withFiber((fiber) =>
+        gate.isHoldingBack(call.poll, fiber)
+          ? // A token may expire during the pause, so it is requested afterwards.
+            gate.withPermit(
+              call,
+              (permit) => Effect.flatMap(accessToken, (token) => send(call, permit, token)),
+              failureOf
+            )
+          : Effect.flatMap(
+              Effect.onExitPrimitive(accessToken, (exit) =>
+                Exit.isFailure(exit) ? gate.observe(exit, failureOf, call.poll, fiber) : undefined
+              ),
+              (token) =>
+                gate.withPermit(
+                  call,
+                  (permit) =>
+                    permit.isLate
+                      ? Effect.flatMap(accessToken, (token) => send(call, permit, token))
+                      : send(call, permit, token),
+                  failureOf
+                )
+            )
       )
 
     /** Sends the request, and once more with a new token if the API rejects the token. */
@@ -188,11 +234,27 @@ export const makeExecute = ({
       )
 
     const isRepeatable = isWrite ? wasNotSent : isTransient
-    return Effect.suspend(() =>
-      retryWith(attemptWithRenewal({ attempts: 0, refused: undefined }), schedule, isRepeatable)
-    ).pipe(
+    const start = (poll: Poll | undefined) => {
+      if (poll !== undefined) gate.join(poll)
+      const call: Call = {
+        poll,
+        attempts: 0,
+        refused: undefined,
+        heldBack: (reason) => ripioHttpError(operation, call.attempts, reason)
+      }
+      // A poll is one request: the polling schedule repeats it.
+      return poll === undefined
+        ? retryWith(
+            attemptWithRenewal(call),
+            schedule,
+            isRepeatable,
+            Effect.suspend(() => annotations(undefined))
+          )
+        : attemptWithRenewal(call)
+    }
+    return Effect.withFiber((fiber) => start(fiber.getRef(CurrentPoll))).pipe(
       Effect.catchTag("TokenUnavailable", ({ error }) => Effect.fail(error)),
-      Effect.tapError(count.failure)
+      Effect.tapError((error) => Effect.andThen(count.failure(error), accountErrors.failed(operation, error)))
     )
   }
 }

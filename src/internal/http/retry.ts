@@ -99,11 +99,14 @@ export const retrySchedule = (policy: RetryPolicy): Schedule.Schedule<unknown, R
 export const honorRetryAfter = (schedule: Schedule.Schedule<unknown, RipioHttpError>) =>
   Schedule.modifyDelay(schedule, ({ duration, input }) => lengthen(duration, requestedDelay(input)))
 
+const withoutAnnotations = Effect.succeed({})
+
 /** Repeats an attempt on the schedule while it fails with a `RipioHttpError` that may be repeated. */
 export const retryWith = <A, E>(
   attempt: Effect.Effect<A, E | RipioHttpError>,
   schedule: Schedule.Schedule<unknown, RipioHttpError>,
-  isRepeatable: (error: RipioHttpError) => boolean
+  isRepeatable: (error: RipioHttpError) => boolean,
+  annotations: Effect.Effect<Record<string, unknown>> = withoutAnnotations
 ): Effect.Effect<A, E | RipioHttpError> => {
   const mayRepeat = (error: E | RipioHttpError): error is RipioHttpError =>
     error instanceof RipioHttpError &&
@@ -117,12 +120,13 @@ export const retryWith = <A, E>(
       const repeatAfter = (failure: RipioHttpError): Effect.Effect<A, E | RipioHttpError> =>
         Pull.matchEffect(step(Math.round(monotonicMillis(clock) + offset), failure), {
           onSuccess: ([, delay]) =>
-            clock
-              .sleep(delay)
-              .pipe(
-                Effect.andThen(Effect.logDebug(`Retrying: ${failure.message}`)),
-                Effect.andThen(Effect.catchIf(attempt, mayRepeat, repeatAfter))
+            clock.sleep(delay).pipe(
+              Effect.andThen(annotations),
+              Effect.flatMap((details) =>
+                Effect.annotateLogs(Effect.logDebug(`Retrying: ${failure.message}`), details)
               ),
+              Effect.andThen(Effect.catchIf(attempt, mayRepeat, repeatAfter))
+            ),
           onFailure: Effect.failCause,
           onDone: () => Effect.fail(failure)
         })

@@ -45,7 +45,7 @@ const runtimeClock = Context.get(Context.empty(), Clock.Clock)
 const maxTimerMillis = 2 ** 31 - 1
 
 /** Calls `onTimeout` after the duration. A `setTimeout` suffices for the runtime's clock; other clocks need a fiber. */
-const startTimer = (
+export const startTimer = (
   duration: Duration.Duration,
   clock: Clock.Clock,
   run: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>,

@@ -42,7 +42,17 @@ export const makeCreate = (execute: Execute): Create => {
     const toAmbiguous = ({ attempts, reason, requestId }: RipioHttpError) =>
       Effect.flatMap(contentHashOf(ticket), (contentHash) => {
         const details = { customerId, contentHash, sentAt, reason, attempts }
-        return Effect.fail(new CreateAmbiguous(requestId === undefined ? details : { ...details, requestId }))
+        const error = new CreateAmbiguous(requestId === undefined ? details : { ...details, requestId })
+        // Logged here too, because a program that loses the error would lose what may be a ticket.
+        return Effect.andThen(
+          Effect.annotateLogs(Effect.logWarning(error.message), {
+            customerId,
+            contentHash,
+            sentAt: DateTime.formatIso(sentAt),
+            ...(requestId === undefined ? {} : { requestId })
+          }),
+          Effect.fail(error)
+        )
       })
 
     return yield* execute(HttpClientRequest.post("/api/v1/supportTickets/", { body }), {
@@ -82,7 +92,12 @@ export const makeCreate = (execute: Execute): Create => {
         created === undefined
           ? Effect.die(defect)
           : // A tracer failed. The ticket exists, so its id must not be lost.
-            Effect.as(Effect.logError(`create: created ticket ${created.ticketId}`, Cause.die(defect)), created)
+            Effect.as(
+              Effect.annotateLogs(Effect.logError(`create: created ticket ${created.ticketId}`, Cause.die(defect)), {
+                ticketId: created.ticketId
+              }),
+              created
+            )
       )
     })
   }

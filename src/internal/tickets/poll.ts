@@ -16,9 +16,9 @@ import { invalidRequest, type RipioHttpError } from "../../domain/RipioHttpError
 import { isOutcome, type SupportTicket, type TicketOutcome } from "../../domain/SupportTicket.ts"
 import type { TicketError } from "../../domain/TicketError.ts"
 import { isTicketId, TicketId } from "../../domain/TicketId.ts"
+import { CurrentPoll, type Poll, type PolledAccount } from "../http/currentPoll.ts"
 import { atLeastMinDelay, lengthen, requestedDelay } from "../http/retry.ts"
 import { timeoutOrElse } from "../http/timeoutOrElse.ts"
-import { polls as pollCount } from "../metrics.ts"
 import { monotonicMillis, wallClockOffset } from "../monotonic.ts"
 import { nonNegativeDuration } from "../options.ts"
 import type { Retrieve } from "./retrieve.ts"
@@ -58,29 +58,44 @@ export const checkAwaitOptions = (options: AwaitOptions | undefined): Result.Res
 
 const defaultOptions: WaitOptions = { schedule: undefined, deadline: Duration.minutes(15) }
 
-/**
- * Creates an effect that returns the next state of a ticket each time it runs. It fails with `OutcomePending` at the
- * deadline.
- */
+/** A wait for one ticket. */
+export interface Wait {
+  /** Returns the next state of the ticket each time it runs. It fails with `OutcomePending` at the deadline. */
+  readonly next: NextState
+  /** Has to run when the wait is over. */
+  readonly end: Effect.Effect<void>
+}
+
+/** Creates a {@link Wait}. */
 export const makePoller = (
   retrieve: Retrieve,
   ticketId: TicketId,
   outcomes: KnownOutcomes | undefined,
   options?: AwaitOptions
-): Effect.Effect<NextState> =>
+): Effect.Effect<Wait> =>
   Effect.map(Clock.Clock, (clock) => {
-    const next = nextState(new Poller(retrieve, ticketId, outcomes, clock, checkAwaitOptions(options)))
-    return outcomes === undefined ? next : raceFirst(outcomes.await(ticketId), next)
+    const poller = new Poller(retrieve, ticketId, outcomes, clock, checkAwaitOptions(options))
+    const next = nextState(poller)
+    return {
+      next: outcomes === undefined ? next : raceFirst(outcomes.await(ticketId), next),
+      end: endOf(poller)
+    }
   })
 
 // Declared at the top level, so that the closure holds the poller and nothing else.
 const nextState = (poller: Poller): NextState => Effect.suspend(() => poller.next())
 
+const endOf = (poller: Poller): Effect.Effect<void> =>
+  Effect.sync(() => {
+    poller.account?.leave(poller)
+    poller.account = undefined
+  })
+
 // A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
 const maxPause = Duration.hours(1)
 
 /** One wait for one ticket. A class, because an object takes less memory than closures for each of 100,000 waits. */
-class Poller {
+class Poller implements Poll {
   readonly retrieve: Retrieve
   readonly ticketId: TicketId
   readonly outcomes: KnownOutcomes | undefined
@@ -91,6 +106,9 @@ class Poller {
   readonly end: number
   step: ((now: number, input: PollResult) => Pull.Pull<[unknown, Duration.Duration], never, unknown>) | undefined
   polls = 0
+  intervalMillis = 1000
+  isHeld = false
+  account: PolledAccount | undefined
   lastTicket: SupportTicket | undefined
   lastError: RipioHttpError | undefined
   lastResult: PollResult | undefined
@@ -149,7 +167,10 @@ class Poller {
   }
 
   failPending(): Effect.Effect<never, OutcomePending> {
-    const { lastError, lastTicket, now, polls, start, ticketId } = this
+    const { account, isHeld, lastTicket, now, start, ticketId } = this
+    // A wait that was held back did not poll itself. The failure of the account is the reason.
+    const lastError = (isHeld || account?.isDown === true ? account?.lastFailure : undefined) ?? this.lastError
+    const polls = isHeld ? this.polls - 1 : this.polls
     return Effect.fail(
       new OutcomePending(
         {
@@ -186,6 +207,7 @@ class Poller {
 
   sleepAndPoll(delay: Duration.Duration): NextState {
     const { remaining } = this
+    this.intervalMillis = Duration.toMillis(delay)
     return Duration.toMillis(delay) < remaining
       ? Effect.flatMap(this.clock.sleep(delay), () => this.poll())
       : Effect.flatMap(this.clock.sleep(Duration.millis(remaining)), () => this.failPending())
@@ -211,10 +233,8 @@ class Poller {
     // On a busy machine, or after it slept, the delay may have ended after the deadline.
     if (this.remaining === 0) return this.failPending()
     this.polls++
-    return Effect.withFiber((fiber) => {
-      pollCount.updateUnsafe(1, fiber.context)
-      return this.retrieve(this.ticketId)
-    })
+    this.isHeld = false
+    return Effect.provideService(this.retrieve(this.ticketId), CurrentPoll, this)
   }
 
   // Skips the request if a webhook settled the ticket meanwhile.

@@ -63,11 +63,15 @@ export const makeRaise =
           Effect.mapError((error) => (error._tag === "OutcomePending" ? error : pending(error))),
           Effect.catchDefect((defect) =>
             Effect.andThen(
-              Effect.logError(`raise: the wait for ticket ${ticketId} failed`, Cause.die(defect)),
+              Effect.annotateLogs(Effect.logError(`raise: the wait for ticket ${ticketId} failed`, Cause.die(defect)), {
+                ticketId
+              }),
               Effect.fail(pending(undefined))
             )
           ),
-          Effect.onInterrupt(() => Effect.logWarning(`raise: interrupted. Ticket ${ticketId} was created`))
+          Effect.onInterrupt(() =>
+            Effect.annotateLogs(Effect.logWarning(`raise: interrupted. Ticket ${ticketId} was created`), { ticketId })
+          )
         )
       })
     )

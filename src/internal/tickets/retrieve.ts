@@ -21,6 +21,7 @@ export const makeRetrieve =
     if (!isTicketId(id)) return Effect.fail(invalidRequest(operation, "ticketId: expected a UUID in lower case"))
     return execute(HttpClientRequest.get(`/api/v1/supportTickets/${id}/`), {
       operation,
+      annotations: () => Effect.succeed({ ticketId: id }),
       decode: (json) =>
         Result.filterOrFail(
           decodeTicket(json),

@@ -1,0 +1,477 @@
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import { maxRetryAfter } from "../../domain/RetryPolicy.ts"
+import { RateLimited, type RipioHttpError } from "../../domain/RipioHttpError.ts"
+import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
+import { gateWait } from "../metrics.ts"
+import { monotonicMillis } from "../monotonic.ts"
+import { addGateWait } from "../tracing.ts"
+import type { Poll, PolledAccount } from "./currentPoll.ts"
+import { GrowingPause, Outage } from "./outage.ts"
+import type { ReserveRequest } from "./rateLimit.ts"
+import { requestedDelay } from "./retry.ts"
+import { startTimer } from "./timeoutOrElse.ts"
+import { type Linked, WaitQueue } from "./waitQueue.ts"
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** One call or poll at the gate. */
+export interface Visit {
+  /** The wait that polls, or `undefined` for a call of the program. */
+  readonly poll: Poll | undefined
+  /** The error of a call that is not sent, because the account is held back for too long. */
+  readonly heldBack: (reason: RateLimited) => RipioHttpError
+}
+
+// A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
+const maxPause = 60 * 60 * 1000
+
+// While polls wait, at most this many calls in a row go before the oldest poll.
+const maxCallsInRow = 3
+
+// The queue is released over this time after a pause, at a rate with these bounds between two requests.
+const releaseMillis = 1500
+const minInterval = 0.75
+const maxInterval = 20
+
+// A release that could not send for longer than this does not catch up, because that would be a burst.
+const maxLag = 30
+
+// A reserved request that nobody sent in time belongs to a window that has passed.
+const reservationLifetime = 100
+
+/** A visit that waits. */
+class Waiter implements Linked<Waiter> {
+  readonly visit: Visit
+  readonly since: number
+  state: "queued" | "granted" | "ended" = "queued"
+  isProbe = false
+  previous: Waiter | undefined
+  next: Waiter | undefined
+  readonly resume: (effect: Effect.Effect<void, RipioHttpError>) => void
+
+  constructor(visit: Visit, since: number, resume: (effect: Effect.Effect<void, RipioHttpError>) => void) {
+    this.visit = visit
+    this.since = since
+    this.resume = resume
+  }
+}
+
+/** The right to send one request. */
+export class Permit {
+  readonly poll: Poll | undefined
+  readonly isProbe: boolean
+  /** Whether the visit waited for it, so that what the visit knew before may be out of date. */
+  readonly isLate: boolean
+  /** Whether the exchange goes on without its caller, who then does not return the permit. */
+  isDetached = false
+
+  constructor(poll: Poll | undefined, isProbe: boolean, isLate: boolean) {
+    this.poll = poll
+    this.isProbe = isProbe
+    this.isLate = isLate
+  }
+}
+
+/**
+ * The gate of one account: it limits the requests in flight, holds all of them back while the API asks for it, and lets
+ * one poll at a time probe in an outage.
+ *
+ * Effect's `Semaphore` serves waiters strictly in order and knows neither classes nor pauses, and its `CircuitBreaker`
+ * fails calls where polls have to wait.
+ */
+export class AccountGate implements PolledAccount {
+  lastFailure: RipioHttpError | undefined
+  private isOpen: boolean
+  private inFlight = 0
+  private waitCount = 0
+  private callsInRow = 0
+  private isPumping = false
+  private readonly calls = new WaitQueue<Waiter>()
+  private readonly polls = new WaitQueue<Waiter>()
+  private readonly outage = new Outage()
+  private readonly throttling = new GrowingPause()
+  private pause: { readonly until: number; readonly status: number } | undefined
+  private release:
+    | { readonly interval: number; readonly includesCalls: boolean; nextAt: number; remaining: number }
+    | undefined
+  private reservedAt: number | undefined
+  private isReserving = false
+  private timer: { readonly at: number; readonly cancel: () => void } | undefined
+  // Of the last visitor that had to wait. Timers need a clock, and fibers a context.
+  private context: Context.Context<never> | undefined
+  private clock: Clock.Clock | undefined
+  private random = () => 0
+  private readonly concurrency: number
+  private readonly account: string | undefined
+  private readonly reserve: ReserveRequest | undefined
+
+  constructor(options: {
+    readonly concurrency: number
+    readonly account: string | undefined
+    readonly reserve: ReserveRequest | undefined
+  }) {
+    this.concurrency = options.concurrency
+    this.account = options.account
+    this.reserve = options.reserve
+    this.isOpen = this.reserve === undefined
+  }
+
+  get isDown(): boolean {
+    return this.outage.isActive
+  }
+
+  /** A wait polls this account from now on. */
+  join(poll: Poll): void {
+    if (poll.account !== undefined) return
+    poll.account = this
+    this.waitCount++
+  }
+
+  leave(poll: Poll): void {
+    this.waitCount--
+    this.outage.forget(poll)
+  }
+
+  /** Whether a visit has to wait for the end of a pause or of an outage. */
+  isHoldingBack(poll: Poll | undefined, fiber: AnyFiber): boolean {
+    if (this.isOpen) return false
+    if (poll !== undefined && this.outage.isActive) return true
+    return this.pause !== undefined && monotonicMillis(fiber.getRef(Clock.Clock)) < this.pause.until
+  }
+
+  /**
+   * Waits for a permit, uses it, and returns it with what the exit says about the account. An interruption ends the wait.
+   */
+  withPermit<A, E>(
+    visit: Visit,
+    use: (permit: Permit) => Effect.Effect<A, E>,
+    failureOf: (error: E) => RipioHttpError | undefined
+  ): Effect.Effect<A, E | RipioHttpError> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.withFiber((fiber) => {
+        const run = (permit: Permit) =>
+          Effect.onExitPrimitive(
+            restore(use(permit)),
+            (exit) => (permit.isDetached ? undefined : this.end(permit, exit, failureOf, fiber)),
+            true
+          )
+        if (this.isOpen && this.inFlight < this.concurrency) {
+          this.inFlight++
+          return run(new Permit(visit.poll, false, false))
+        }
+        let waiter: Waiter | undefined
+        const granted = Effect.callback<void, RipioHttpError>((resume) => {
+          waiter = this.enqueue(visit, fiber, resume)
+        })
+        return Effect.flatMap(
+          Effect.onExitPrimitive(
+            restore(granted),
+            (exit) => {
+              if (Exit.isFailure(exit) && waiter !== undefined) this.abandon(waiter)
+              return undefined
+            },
+            true
+          ),
+          () => {
+            const waited = waiter === undefined ? 0 : this.now - waiter.since
+            gateWait.updateUnsafe(waited / 1000, fiber.context)
+            addGateWait(fiber, waited)
+            return run(new Permit(visit.poll, waiter?.isProbe === true, true))
+          }
+        )
+      })
+    )
+  }
+
+  /** Returns a permit, with what the exit of its use says about the account. */
+  end<A, E>(
+    permit: Permit,
+    exit: Exit.Exit<A, E>,
+    failureOf: (error: E) => RipioHttpError | undefined,
+    fiber: AnyFiber
+  ): Effect.Effect<void> | undefined {
+    // First, because returning the permit may send the next request.
+    const log = this.observe(exit, failureOf, permit.poll, fiber)
+    this.returnPermit(permit.isProbe)
+    return log
+  }
+
+  /** What an exit says about the account. Returns what to log. */
+  observe<A, E>(
+    exit: Exit.Exit<A, E>,
+    failureOf: (error: E) => RipioHttpError | undefined,
+    poll: Poll | undefined,
+    fiber: AnyFiber
+  ): Effect.Effect<void> | undefined {
+    if (Exit.isSuccess(exit)) {
+      this.throttling.reset()
+      this.lastFailure = undefined
+      return this.responded(fiber)
+    }
+    const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+    // An interruption or a defect says nothing about the account.
+    if (error === undefined) return undefined
+    const failure = failureOf(error)
+    if (failure === undefined) {
+      this.lastFailure = undefined
+      return this.responded(fiber)
+    }
+    if (failure.reason._tag === "InvalidRequest") return undefined
+    this.lastFailure = failure
+    const clock = this.prepare(fiber)
+    this.holdBack(failure, monotonicMillis(clock))
+    switch (failure.reason._tag) {
+      case "TransportFailed":
+      case "TimedOut":
+      case "ServerFailed":
+        return poll === undefined ? undefined : this.pollFailed(poll, failure, monotonicMillis(clock))
+      default:
+        return this.responded(fiber)
+    }
+  }
+
+  private get now(): number {
+    return this.clock === undefined ? 0 : monotonicMillis(this.clock)
+  }
+
+  private prepare(fiber: AnyFiber): Clock.Clock {
+    const random = fiber.getRef(Random.Random)
+    this.random = () => random.nextDoubleUnsafe()
+    this.context = fiber.context
+    return (this.clock = fiber.getRef(Clock.Clock))
+  }
+
+  private pollFailed(poll: Poll, failure: RipioHttpError, now: number): Effect.Effect<void> | undefined {
+    if (!this.outage.failed(poll, this.waitCount, now, this.random)) return undefined
+    this.isOpen = false
+    return this.log(
+      Effect.logWarning(
+        `The Ripio API is down: ${failure.message}. ${countOf(this.waitCount, "wait is", "waits are")} held back, and one poll at a time probes it`
+      )
+    )
+  }
+
+  private responded(fiber: AnyFiber): Effect.Effect<void> | undefined {
+    // The usual case reads no clock.
+    const now = this.outage.isActive ? monotonicMillis(this.prepare(fiber)) : 0
+    if (this.outage.isActive)
+      for (let item = this.polls.first; item !== undefined; item = item.next) this.save(item, now)
+    const duration = this.outage.succeeded(now)
+    if (duration === undefined) return undefined
+    this.startRelease(now, false)
+    this.pump()
+    return this.log(
+      Effect.logInfo(
+        `The Ripio API responds again after ${Duration.format(Duration.millis(Math.round(duration)))}. About ${countOf(this.outage.saved, "poll was", "polls were")} saved`
+      )
+    )
+  }
+
+  private log(line: Effect.Effect<void>): Effect.Effect<void> {
+    return this.account === undefined ? line : Effect.annotateLogs(line, { account: this.account })
+  }
+
+  /** About how many polls its schedule would have sent meanwhile. */
+  private save({ since, visit: { poll } }: Waiter, now: number): void {
+    if (poll === undefined || this.outage.since === undefined) return
+    this.outage.saved += Math.floor((now - Math.max(since, this.outage.since)) / poll.intervalMillis)
+  }
+
+  /** Pauses the account if the response asks for it. */
+  private holdBack(failure: RipioHttpError, now: number): void {
+    const { reason } = failure
+    if (reason._tag !== "RateLimited" && reason._tag !== "ServerFailed") return
+    const requested = requestedDelay(failure)
+    let millis = requested === undefined ? 0 : Math.min(Duration.toMillis(requested), maxPause)
+    if (!(millis > 0)) {
+      if (reason.status !== 429 || (this.pause !== undefined && now < this.pause.until)) return
+      millis = this.throttling.next(0)
+    }
+    const until = now + millis
+    if (this.pause !== undefined && until <= this.pause.until) return
+    this.pause = { until, status: reason.status }
+    this.release = undefined
+    this.isOpen = false
+    // The first call fails only if all do, because they wait for the same moment.
+    for (let waiter = this.calls.first; waiter !== undefined; waiter = this.calls.first) {
+      const error = this.tooLong(waiter.visit, now)
+      if (error === undefined) return
+      this.calls.remove(waiter)
+      waiter.state = "ended"
+      waiter.resume(Effect.fail(error))
+    }
+  }
+
+  /** The error of a call that would wait for longer than a call obeys a `Retry-After`. */
+  private tooLong({ heldBack, poll }: Visit, now: number): RipioHttpError | undefined {
+    if (poll !== undefined || this.pause === undefined) return undefined
+    const { status, until } = this.pause
+    const retryAfter = Duration.millis(Math.ceil(until - now))
+    return Duration.isGreaterThan(retryAfter, maxRetryAfter)
+      ? heldBack(withoutStackTrace(() => new RateLimited({ status, retryAfter, mayHaveBeenSent: false })))
+      : undefined
+  }
+
+  private startRelease(now: number, includesCalls: boolean): void {
+    const waiting = this.polls.size + (includesCalls ? this.calls.size : 0)
+    if (waiting === 0) return
+    const interval = Math.min(Math.max(releaseMillis / waiting, minInterval), maxInterval)
+    // Processes that were held back together do not return at the same moment.
+    this.release = { interval, includesCalls, nextAt: now + this.random() * 4 * maxInterval, remaining: waiting }
+  }
+
+  private enqueue(
+    visit: Visit,
+    fiber: AnyFiber,
+    resume: (effect: Effect.Effect<void, RipioHttpError>) => void
+  ): Waiter | undefined {
+    const now = monotonicMillis(this.prepare(fiber))
+    const error = this.tooLong(visit, now)
+    if (error !== undefined) {
+      resume(Effect.fail(error))
+      return undefined
+    }
+    const waiter = new Waiter(visit, now, resume)
+    this.isOpen = false
+    if (visit.poll === undefined) {
+      this.calls.add(waiter)
+    } else {
+      visit.poll.isHeld = true
+      this.polls.add(waiter)
+    }
+    this.pump()
+    return waiter
+  }
+
+  private abandon(waiter: Waiter): void {
+    if (waiter.state === "ended") return
+    if (waiter.state === "granted") {
+      this.returnPermit(waiter.isProbe)
+    } else {
+      this.save(waiter, this.now)
+      this.queueOf(waiter).remove(waiter)
+      this.pump()
+    }
+    waiter.state = "ended"
+  }
+
+  private queueOf({ visit }: Waiter): WaitQueue<Waiter> {
+    return visit.poll === undefined ? this.calls : this.polls
+  }
+
+  private returnPermit(isProbe: boolean): void {
+    this.inFlight--
+    if (isProbe && this.outage.isActive) this.outage.scheduleProbe(this.now, this.random)
+    if (!this.isOpen) this.pump()
+  }
+
+  /** Gives permits to waiters, as many as there may be now. */
+  private pump(): void {
+    // A waiter that receives its permit runs at once, and may come back here.
+    if (this.isPumping) return
+    this.isPumping = true
+    while (this.grantNext());
+    this.isPumping = false
+    const isIdle = this.calls.size + this.polls.size === 0
+    if (isIdle) {
+      this.release = undefined
+      this.wakeAt(Infinity)
+    }
+    this.isOpen = isIdle && this.pause === undefined && !this.outage.isActive && this.reserve === undefined
+  }
+
+  /** Gives a permit to the next waiter, if there is one that may have it now. */
+  private grantNext(): boolean {
+    if (this.inFlight >= this.concurrency || this.calls.size + this.polls.size === 0) return false
+    const { now, outage } = this
+    if (this.pause !== undefined) {
+      if (now < this.pause.until) return this.wakeAt(this.pause.until)
+      this.pause = undefined
+      this.startRelease(now, true)
+    }
+    const { release } = this
+    const isPaced = release !== undefined && now < release.nextAt
+    const call = isPaced && release.includesCalls ? undefined : this.calls.first
+    const poll = (outage.isActive ? now < outage.nextProbe : isPaced) ? undefined : this.polls.first
+    if (call === undefined && poll === undefined) {
+      // In steps, because a timer for each of many waiters would take time.
+      const nextStep = isPaced ? Math.max(release.nextAt, now + 5 + 10 * this.random()) : Infinity
+      const nextProbe = outage.isActive && this.polls.size > 0 ? outage.nextProbe : Infinity
+      return this.wakeAt(Math.min(nextStep, nextProbe))
+    }
+    if (this.reserve !== undefined && !this.takeReservation(this.reserve, now)) return false
+    const isPollNext = call === undefined || (poll !== undefined && this.callsInRow >= maxCallsInRow)
+    const waiter = isPollNext ? poll : call
+    if (waiter !== undefined) this.grant(waiter, now)
+    return true
+  }
+
+  private grant(waiter: Waiter, now: number): void {
+    const { outage, release } = this
+    const { poll } = waiter.visit
+    this.queueOf(waiter).remove(waiter)
+    waiter.state = "granted"
+    this.inFlight++
+    if (poll !== undefined) {
+      this.callsInRow = 0
+      poll.isHeld = false
+      if (outage.isActive) {
+        this.save(waiter, now)
+        waiter.isProbe = true
+        outage.probeStarted()
+      }
+    } else {
+      this.callsInRow = this.polls.size === 0 ? 0 : this.callsInRow + 1
+    }
+    if (release !== undefined) {
+      release.nextAt = Math.max(release.nextAt, now - maxLag) + release.interval
+      if (--release.remaining === 0) this.release = undefined
+    }
+    waiter.resume(Effect.void)
+  }
+
+  /** Takes the request that the rate limit allows next. Reserves it first, one at a time, so that the order is ours. */
+  private takeReservation(reserve: ReserveRequest, now: number): boolean {
+    if (this.reservedAt !== undefined && now > this.reservedAt + reservationLifetime) this.reservedAt = undefined
+    if (this.reservedAt === undefined && !this.isReserving && this.context !== undefined) {
+      this.isReserving = true
+      const fiber = Effect.runForkWith(this.context)(reserve)
+      fiber.addObserver((exit) => {
+        this.isReserving = false
+        // A defect of the limiter must not stop the account.
+        this.reservedAt = this.now + (Exit.isSuccess(exit) ? exit.value : 0)
+        this.pump()
+      })
+    }
+    if (this.reservedAt === undefined) return false
+    if (this.now < this.reservedAt) return this.wakeAt(this.reservedAt)
+    this.reservedAt = undefined
+    return true
+  }
+
+  /** Runs {@link pump} at a time. Returns `false`, because nobody receives a permit now. */
+  private wakeAt(at: number): false {
+    const { clock, context } = this
+    if (this.timer?.at === at || clock === undefined || context === undefined) return false
+    this.timer?.cancel()
+    this.timer = undefined
+    if (at === Infinity) return false
+    const duration = Duration.millis(Math.max(Math.ceil(at - this.now), 1))
+    const cancel = startTimer(duration, clock, Effect.runForkWith(context), () => {
+      this.timer = undefined
+      this.pump()
+    })
+    this.timer = { at, cancel }
+    return false
+  }
+}
+
+const countOf = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`

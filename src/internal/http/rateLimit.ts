@@ -1,0 +1,74 @@
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { RateLimiter } from "effect/persistence/RateLimiter"
+import { makeSanitizer } from "../../domain/sanitize.ts"
+import { monotonicMillis } from "../monotonic.ts"
+import type { CheckedGateOptions } from "../options.ts"
+import { timeoutOrElse } from "./timeoutOrElse.ts"
+
+/** Reserves one request. Returns the milliseconds until it may be sent. */
+export type ReserveRequest = Effect.Effect<number>
+
+// A store that does not respond must not stop the account.
+const storeTimeout = Duration.seconds(1)
+
+// After a failure of the store, the limit is counted in memory for this many milliseconds.
+const storeRetryDelay = 10_000
+
+/**
+ * Creates a {@link ReserveRequest} on the `RateLimiterStore` of the context, or in memory. If the store fails, the limit
+ * is counted in memory until the store works again.
+ */
+export const makeRateLimit = Effect.fnUntraced(function* (
+  { limit, window }: NonNullable<CheckedGateOptions["rateLimit"]>,
+  account: string
+) {
+  // The module imports Redis. Clients without a limit do not load it.
+  const module = yield* Effect.promise(() => import("effect/persistence/RateLimiter"))
+  const local = Context.get(
+    yield* Layer.build(Layer.provide(module.layer, Layer.fresh(module.layerStoreMemory))),
+    module.RateLimiter
+  )
+  const store = yield* Effect.serviceOption(module.RateLimiterStore)
+  const reserveFrom = (limiter: RateLimiter) =>
+    Effect.map(
+      limiter.consume({ key: `effect-ripio-tickets/${account}`, limit, window, onExceeded: "delay" }),
+      ({ delay }) => Duration.toMillis(delay)
+    )
+  // The store in memory does not fail.
+  const reserveLocally: ReserveRequest = Effect.orDie(reserveFrom(local))
+  if (store._tag === "None") return reserveLocally
+
+  const shared = yield* Effect.provideService(module.make, module.RateLimiterStore, store.value)
+  let isWarned = false
+  let retryAt = -Infinity
+  const fallBack = (clock: Clock.Clock, description: string) => {
+    retryAt = monotonicMillis(clock) + storeRetryDelay
+    if (isWarned) return reserveLocally
+    isWarned = true
+    return Effect.andThen(
+      Effect.logWarning(
+        `The store of the rate limit failed. Until it works again, this process counts the limit alone: ${description}`
+      ),
+      reserveLocally
+    )
+  }
+  return Effect.flatMap(Clock.Clock, (clock) => {
+    if (monotonicMillis(clock) < retryAt) return reserveLocally
+    return timeoutOrElse(
+      Effect.matchCauseEffect(reserveFrom(shared), {
+        onSuccess: (delay) =>
+          Effect.sync(() => {
+            isWarned = false
+            return delay
+          }),
+        onFailure: (cause) => fallBack(clock, makeSanitizer([]).text(String(Cause.squash(cause))))
+      }),
+      { duration: storeTimeout, orElse: () => fallBack(clock, "it did not respond within 1s") }
+    )
+  })
+})
