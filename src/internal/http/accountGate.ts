@@ -26,6 +26,8 @@ type AnyFiber = Fiber.Fiber<unknown, unknown>
 export interface Visit {
   /** The wait that polls, or `undefined` for a call of the program. */
   readonly poll: Poll | undefined
+  /** How many times the request was sent. */
+  readonly attempts: number
   /** The error of a call that is not sent, because the account is held back for too long. */
   readonly heldBack: (reason: RateLimited) => RipioHttpError
 }
@@ -98,7 +100,7 @@ export class AccountGate implements PolledAccount {
   private readonly polls = new WaitQueue<Waiter>()
   private readonly outage = new Outage()
   private readonly throttling = new GrowingPause()
-  private pause: { readonly until: number; readonly status: number } | undefined
+  private pause: { readonly until: number; readonly status: number; readonly isRequested: boolean } | undefined
   private release:
     | { readonly interval: number; readonly includesCalls: boolean; nextAt: number; remaining: number }
     | undefined
@@ -141,10 +143,16 @@ export class AccountGate implements PolledAccount {
   }
 
   /** Whether a visit has to wait for the end of a pause or of an outage. */
-  isHoldingBack(poll: Poll | undefined, fiber: AnyFiber): boolean {
+  isHoldingBack(visit: Visit, fiber: AnyFiber): boolean {
     if (this.isOpen) return false
-    if (poll !== undefined && this.outage.isActive) return true
-    return this.pause !== undefined && monotonicMillis(fiber.getRef(Clock.Clock)) < this.pause.until
+    if (visit.poll !== undefined && this.outage.isActive) return true
+    return this.isPausedFor(visit, monotonicMillis(fiber.getRef(Clock.Clock)))
+  }
+
+  /** Whether a visit is held back by a pause. A retry has waited as long as it should if the response asked for no time. */
+  private isPausedFor({ attempts, poll }: Visit, now: number): boolean {
+    if (this.pause === undefined || now >= this.pause.until) return false
+    return this.pause.isRequested || poll !== undefined || attempts === 0
   }
 
   /**
@@ -163,7 +171,7 @@ export class AccountGate implements PolledAccount {
             (exit) => (permit.isDetached ? undefined : this.end(permit, exit, failureOf, fiber)),
             true
           )
-        if (this.isOpen && this.inFlight < this.concurrency) {
+        if (this.inFlight < this.concurrency && (this.isOpen || this.mayPass(visit, fiber))) {
           this.inFlight++
           return run(new Permit(visit.poll, false, false))
         }
@@ -189,6 +197,13 @@ export class AccountGate implements PolledAccount {
         )
       })
     )
+  }
+
+  /** Whether a retry goes before all others, because only a pause holds them back that does not concern it. */
+  private mayPass(visit: Visit, fiber: AnyFiber): boolean {
+    if (this.pause === undefined || this.pause.isRequested || this.reserve !== undefined) return false
+    const now = monotonicMillis(fiber.getRef(Clock.Clock))
+    return now < this.pause.until && !this.isPausedFor(visit, now)
   }
 
   /** Returns a permit, with what the exit of its use says about the account. */
@@ -291,13 +306,14 @@ export class AccountGate implements PolledAccount {
     if (reason._tag !== "RateLimited" && reason._tag !== "ServerFailed") return
     const requested = requestedDelay(failure)
     let millis = requested === undefined ? 0 : Math.min(Duration.toMillis(requested), maxPause)
-    if (!(millis > 0)) {
+    const isRequested = millis > 0
+    if (!isRequested) {
       if (reason.status !== 429 || (this.pause !== undefined && now < this.pause.until)) return
       millis = this.throttling.next(0)
     }
     const until = now + millis
     if (this.pause !== undefined && until <= this.pause.until) return
-    this.pause = { until, status: reason.status }
+    this.pause = { until, status: reason.status, isRequested }
     this.release = undefined
     this.isOpen = false
     // The first call fails only if all do, because they wait for the same moment.
@@ -324,8 +340,10 @@ export class AccountGate implements PolledAccount {
     const waiting = this.polls.size + (includesCalls ? this.calls.size : 0)
     if (waiting === 0) return
     const interval = Math.min(Math.max(releaseMillis / waiting, minInterval), maxInterval)
-    // Processes that were held back together do not return at the same moment.
-    this.release = { interval, includesCalls, nextAt: now + this.random() * 4 * maxInterval, remaining: waiting }
+    // Processes that were held back together do not return at the same moment. The call that ends the pause is alone, and
+    // its retry has a jitter.
+    const start = waiting === 1 ? now : now + this.random() * 4 * maxInterval
+    this.release = { interval, includesCalls, nextAt: start, remaining: waiting }
   }
 
   private enqueue(

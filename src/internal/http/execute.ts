@@ -197,7 +197,7 @@ export const makeExecute = ({
       call: Call
     ): Effect.Effect<A, TokenUnavailable | TokenRefused | Unauthenticated | ApiError | RipioHttpError> =>
       Effect.withFiber((fiber) =>
-        gate.isHoldingBack(call.poll, fiber)
+        gate.isHoldingBack(call, fiber)
           ? // A token may expire during the pause, so it is requested afterwards.
             gate.withPermit(
               call,

@@ -224,7 +224,10 @@ class Poller implements Poll {
       onFailure: (error) => {
         if (error._tag !== "RipioHttpError") return Effect.fail(error)
         this.lastResult = this.lastError = error
-        return this.next()
+        const line = Effect.annotateLogs(Effect.logDebug(`A poll failed: ${error.message}`), {
+          ticketId: this.ticketId
+        })
+        return Effect.flatMap(line, () => this.next())
       }
     })
   }
