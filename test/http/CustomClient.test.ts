@@ -136,10 +136,10 @@ describe("a client with filterStatusOk", () => {
       assert.strictEqual((yield* retrieve(id))._tag, "Pending")
       yield* sandbox.inject(Fault.tokenExpired)
       assert.strictEqual((yield* retrieve(id))._tag, "Pending")
-      yield* sandbox.inject(Fault.rateLimited({ retryAfter: 3600 }))
-      assert.deepInclude(reasonOf(yield* Effect.flip(retrieve(id))), { _tag: "RateLimited", status: 429 })
       yield* sandbox.setEnabled(false)
       assert.deepInclude(yield* Effect.flip(retrieve(id)), { _tag: "NotEnabled", status: 403, code: 20061 })
+      yield* sandbox.inject(Fault.rateLimited({ retryAfter: 3600 }))
+      assert.deepInclude(reasonOf(yield* Effect.flip(retrieve(id))), { _tag: "RateLimited", status: 429 })
     }).pipe(Effect.provide(Sandbox.layerHttpClient.pipe(Layer.provideMerge(Sandbox.layer()))))
   )
 

@@ -59,7 +59,7 @@ describe("the logs", () => {
         Effect.exit(tickets.awaitOutcome(ticketId, { ...withoutJitter, deadline: "3 seconds" }))
       )
       const lines = yield* collectLogs(
-        playScript(wait, [tokenResponse(), { status: 418 }, { status: 503 }, { status: 503 }, { status: 418 }], {
+        playScript(wait, [tokenResponse(), { status: 418 }, { status: 503 }, { status: 503 }], {
           retry: { times: 1, base: "1 milli" }
         })
       )

@@ -206,7 +206,7 @@ describe("a create that is interrupted", () => {
 })
 
 describe("a create that times out", () => {
-  it.effect("fails with CreateAmbiguous and logs nothing", () =>
+  it.effect("fails with CreateAmbiguous and logs it once", () =>
     onSandbox(
       ({ sandbox, tickets }) =>
         Effect.gen(function* () {
@@ -221,7 +221,10 @@ describe("a create that times out", () => {
             })
           )
           yield* assertAmbiguous(value, ticket)
-          assert.deepStrictEqual(lines, [])
+          assert.deepStrictEqual(
+            lines.map(({ level, message }) => ({ level, message })),
+            [{ level: "Warn", message: value.message }]
+          )
           assert.deepStrictEqual(yield* countsOf(sandbox), { sent: 1, stored: 1 })
         }),
       { timeout: "200 millis", retry: { times: 3, base: "1 milli" } }

@@ -1,0 +1,203 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import * as TestClock from "effect/testing/TestClock"
+import type { ScriptedReply } from "../../../src/testing/index.ts"
+import { countDone, createdOf, downBetween, fleet, idOf, maxPerTenth, pendingOf } from "./fleet.ts"
+
+const unavailable = { status: 503 }
+
+const failures: ReadonlyArray<readonly [string, ScriptedReply]> = [
+  ["503", unavailable],
+  ["refused connections", "refused"],
+  ["HTML with status 500", { status: 500, text: "<html></html>" }]
+]
+
+describe("an outage", () => {
+  it.effect.each(failures)(
+    "of 8 s costs 1,000 waiters at most 150 requests, and ends for all within 12 s: %s",
+    ([, reply]) =>
+      Effect.gen(function* () {
+        const { at, lines, waitForAll } = yield* fleet(downBetween(0, 8000, reply))
+        const fibers = yield* waitForAll(1000)
+        yield* TestClock.adjust("8 seconds")
+        assert.isAtMost(at.length, 150)
+        yield* TestClock.adjust("12 seconds")
+        assert.strictEqual(countDone(fibers), 1000)
+        assert.isAtMost(maxPerTenth(at.filter((time) => time >= 8000)), 200)
+        assert.deepStrictEqual(
+          lines().map(({ level }) => level),
+          ["Warn", "Info"]
+        )
+        assert.match(lines()[0]?.message ?? "", /^The Ripio API is down: retrieve: .* 1000 waits are held back/u)
+        assert.match(
+          lines()[1]?.message ?? "",
+          /^The Ripio API responds again after .*About \d+ polls? (was|were) saved$/u
+        )
+      })
+  )
+
+  it.effect("of 15 min costs under 500 requests, and one poll at a time on a pause of at most 10 s", () =>
+    Effect.gen(function* () {
+      const { at, seen, waitForAll } = yield* fleet(() => unavailable)
+      yield* waitForAll(200, "20 minutes")
+      yield* TestClock.adjust("15 minutes")
+      assert.isAtMost(at.length, 150)
+      assert.strictEqual(seen.maxInFlight, 32)
+      const probes = at.filter((time) => time > 1000)
+      const gaps = probes.slice(1).map((time, index) => time - (probes[index] ?? 0))
+      assert.isAtLeast(Math.min(...gaps), 1000)
+      assert.isAtMost(Math.max(...gaps), 10_100)
+    })
+  )
+
+  it.effect("is probed by the next waiter each time", () =>
+    Effect.gen(function* () {
+      const { at, paths, waitForAll } = yield* fleet(() => unavailable)
+      yield* waitForAll(100)
+      yield* TestClock.adjust("1 minute")
+      const probes = paths.filter((_, index) => (at[index] ?? 0) > 500)
+      assert.isAtLeast(probes.length, 6)
+      assert.strictEqual(new Set(probes).size, probes.length)
+    })
+  )
+
+  it.effect("does not begin because one ticket always fails", () =>
+    Effect.gen(function* () {
+      const broken = idOf(1)
+      const { lines, paths, waitForAll } = yield* fleet((request) =>
+        request.url.includes(broken) ? { status: 500 } : pendingOf(request)
+      )
+      yield* waitForAll(20)
+      yield* TestClock.adjust("5 minutes")
+      assert.deepStrictEqual(lines(), [])
+      assert.isAbove(paths.length, 20 * 10)
+    })
+  )
+
+  it.effect("begins with five failures of two waiters, if there are no others", () =>
+    Effect.gen(function* () {
+      const { lines, waitForAll } = yield* fleet(() => unavailable)
+      yield* waitForAll(2)
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(lines().length, 1)
+    })
+  )
+
+  it.effect("does not block calls, and a successful call ends it", () =>
+    Effect.gen(function* () {
+      let isDown = true
+      const { at, fork, lines, tickets, waitForAll } = yield* fleet(
+        (request) => (isDown ? unavailable : createdOf(request)),
+        {
+          retry: { times: 0 }
+        }
+      )
+      const fibers = yield* waitForAll(100)
+      yield* TestClock.adjust("40 seconds")
+      const before = at.length
+      yield* fork(tickets.retrieve(idOf(500)))
+      assert.strictEqual(at.length, before + 1)
+      yield* TestClock.adjust("100 millis")
+      isDown = false
+      const call = yield* fork(tickets.retrieve(idOf(500)))
+      yield* TestClock.adjust("50 millis")
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(call)))
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(countDone(fibers), 100)
+      assert.strictEqual(lines().length, 2)
+    })
+  )
+
+  it.effect("ends with any response, such as a 404", () =>
+    Effect.gen(function* () {
+      const { lines, waitForAll } = yield* fleet(
+        downBetween(0, 5000, unavailable, () => ({
+          status: 404,
+          json: { code: 40017, type: "X", detail: {}, status: 404 }
+        }))
+      )
+      const fibers = yield* waitForAll(50)
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(countDone(fibers), 50)
+      assert.strictEqual(lines().length, 2)
+    })
+  )
+
+  it.effect("is the reason of a wait that ends by its deadline, also if it never polled", () =>
+    Effect.gen(function* () {
+      const { fork, tickets, waitForAll } = yield* fleet(() => unavailable)
+      yield* waitForAll(50)
+      yield* TestClock.adjust("5 seconds")
+      const wait = yield* fork(Effect.flip(tickets.awaitOutcome(idOf(99), { deadline: "2 seconds" })))
+      yield* TestClock.adjust("2 seconds")
+      const error = yield* yield* Fiber.join(wait)
+      assert.deepInclude(error, { _tag: "OutcomePending", polls: 0 })
+      if (error._tag !== "OutcomePending" || error.lastError?._tag !== "RipioHttpError") return assert.fail("lastError")
+      assert.deepInclude(error.lastError.reason, { _tag: "ServerFailed", status: 503 })
+    })
+  )
+
+  it.effect("is probed by another waiter if the probe's wait ends", () =>
+    Effect.gen(function* () {
+      let isDown = true
+      const { at, fork, tickets, waitForAll } = yield* fleet((request) => (isDown ? unavailable : createdOf(request)))
+      yield* waitForAll(5, "20 seconds")
+      yield* TestClock.adjust("20 seconds")
+      isDown = false
+      const count = at.length
+      const wait = yield* fork(tickets.awaitOutcome(idOf(99), { schedule: Schedule.spaced("1 second") }))
+      yield* TestClock.adjust("11 seconds")
+      assert.isAbove(at.length, count)
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(wait)))
+    })
+  )
+
+  it.effect("names the account", () =>
+    Effect.gen(function* () {
+      const { lines, waitForAll } = yield* fleet(downBetween(0, 5000, unavailable), { gate: { account: "AR" } })
+      yield* waitForAll(10)
+      yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual(
+        lines().map(({ annotations }) => annotations),
+        [{ account: "AR" }, { account: "AR" }]
+      )
+    })
+  )
+})
+
+describe("an error of the account", () => {
+  it.effect("is logged once, and again after a call succeeded", () =>
+    Effect.gen(function* () {
+      let isEnabled = false
+      const notEnabled = { status: 403, json: { code: 20061, type: "X", detail: { message: "no" }, status: 403 } }
+      const { fork, lines, tickets } = yield* fleet((request) => (isEnabled ? createdOf(request) : notEnabled))
+      const call = Effect.gen(function* () {
+        for (let number = 0; number < 5; number++) yield* fork(tickets.retrieve(idOf(number)))
+        yield* TestClock.adjust("1 second")
+      })
+      yield* call
+      assert.deepStrictEqual(
+        lines().map(({ level }) => level),
+        ["Error"]
+      )
+      isEnabled = true
+      yield* call
+      isEnabled = false
+      yield* call
+      assert.strictEqual(lines().length, 2)
+    })
+  )
+
+  it.effect("that refuses the token is logged once", () =>
+    Effect.gen(function* () {
+      const { lines, waitForAll } = yield* fleet(() => ({ status: 401 }))
+      yield* waitForAll(10)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(lines().length, 1)
+      assert.strictEqual(lines()[0]?.level, "Error")
+    })
+  )
+})
