@@ -72,6 +72,8 @@ export class Permit {
   readonly isProbe: boolean
   /** Whether the visit waited for it, so that what the visit knew before may be out of date. */
   readonly isLate: boolean
+  /** Whether a request was sent. Without a token there is none, and a `Retry-After` of the token endpoint is not ours. */
+  isSent = false
   /** Whether the exchange goes on without its caller, who then does not return the permit. */
   isDetached = false
 
@@ -160,43 +162,42 @@ export class AccountGate implements PolledAccount {
    */
   withPermit<A, E>(
     visit: Visit,
+    fiber: AnyFiber,
     use: (permit: Permit) => Effect.Effect<A, E>,
     failureOf: (error: E) => RipioHttpError | undefined
   ): Effect.Effect<A, E | RipioHttpError> {
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.withFiber((fiber) => {
-        const run = (permit: Permit) =>
-          Effect.onExitPrimitive(
-            restore(use(permit)),
-            (exit) => (permit.isDetached ? undefined : this.end(permit, exit, failureOf, fiber)),
-            true
-          )
-        if (this.inFlight < this.concurrency && (this.isOpen || this.mayPass(visit, fiber))) {
-          this.inFlight++
-          return run(new Permit(visit.poll, false, false))
-        }
-        let waiter: Waiter | undefined
-        const granted = Effect.callback<void, RipioHttpError>((resume) => {
-          waiter = this.enqueue(visit, fiber, resume)
-        })
-        return Effect.flatMap(
-          Effect.onExitPrimitive(
-            restore(granted),
-            (exit) => {
-              if (Exit.isFailure(exit) && waiter !== undefined) this.abandon(waiter)
-              return undefined
-            },
-            true
-          ),
-          () => {
-            const waited = waiter === undefined ? 0 : this.now - waiter.since
-            gateWait.updateUnsafe(waited / 1000, fiber.context)
-            addGateWait(fiber, waited)
-            return run(new Permit(visit.poll, waiter?.isProbe === true, true))
-          }
+    return Effect.uninterruptibleMask((restore) => {
+      const run = (permit: Permit) =>
+        Effect.onExitPrimitive(
+          restore(use(permit)),
+          (exit) => (permit.isDetached ? undefined : this.end(permit, exit, failureOf, fiber)),
+          true
         )
+      if (this.inFlight < this.concurrency && (this.isOpen || this.mayPass(visit, fiber))) {
+        this.inFlight++
+        return run(new Permit(visit.poll, false, false))
+      }
+      let waiter: Waiter | undefined
+      const granted = Effect.callback<void, RipioHttpError>((resume) => {
+        waiter = this.enqueue(visit, fiber, resume)
       })
-    )
+      return Effect.flatMap(
+        Effect.onExitPrimitive(
+          restore(granted),
+          (exit) => {
+            if (Exit.isFailure(exit) && waiter !== undefined) this.abandon(waiter)
+            return undefined
+          },
+          true
+        ),
+        () => {
+          const waited = waiter === undefined ? 0 : this.now - waiter.since
+          gateWait.updateUnsafe(waited / 1000, fiber.context)
+          addGateWait(fiber, waited)
+          return run(new Permit(visit.poll, waiter?.isProbe === true, true))
+        }
+      )
+    })
   }
 
   /** Whether a retry goes before all others, because only a pause holds them back that does not concern it. */
@@ -214,7 +215,7 @@ export class AccountGate implements PolledAccount {
     fiber: AnyFiber
   ): Effect.Effect<void> | undefined {
     // First, because returning the permit may send the next request.
-    const log = this.observe(exit, failureOf, permit.poll, fiber)
+    const log = this.observe(exit, failureOf, permit.poll, fiber, permit.isSent)
     this.returnPermit(permit.isProbe)
     return log
   }
@@ -224,7 +225,8 @@ export class AccountGate implements PolledAccount {
     exit: Exit.Exit<A, E>,
     failureOf: (error: E) => RipioHttpError | undefined,
     poll: Poll | undefined,
-    fiber: AnyFiber
+    fiber: AnyFiber,
+    mayPause: boolean
   ): Effect.Effect<void> | undefined {
     if (Exit.isSuccess(exit)) {
       this.throttling.reset()
@@ -242,7 +244,7 @@ export class AccountGate implements PolledAccount {
     if (failure.reason._tag === "InvalidRequest") return undefined
     this.lastFailure = failure
     const clock = this.prepare(fiber)
-    this.holdBack(failure, monotonicMillis(clock))
+    if (mayPause) this.holdBack(failure, monotonicMillis(clock))
     switch (failure.reason._tag) {
       case "TransportFailed":
       case "TimedOut":

@@ -2,6 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -18,7 +19,7 @@ import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import * as metrics from "../metrics.ts"
 import type { AccountErrors } from "./accountErrors.ts"
 import type { AccountGate, Permit, Visit } from "./accountGate.ts"
-import { CurrentPoll, type Poll } from "./currentPoll.ts"
+import { CurrentPoll } from "./currentPoll.ts"
 import type { Detach } from "./detach.ts"
 import { isTransient, retryWith, wasNotSent } from "./retry.ts"
 import { Attempt, type SendOnce } from "./sendOnce.ts"
@@ -62,6 +63,8 @@ interface TokenUnavailable {
 interface Call extends Visit {
   attempts: number
   refused: TokenRefused | undefined
+  /** Whether the gate knows how the current attempt ended. It does not if there was no token. */
+  isObserved: boolean
 }
 
 /** The failure to reach the API, or `undefined` if there was a response. */
@@ -166,59 +169,58 @@ export const makeExecute = ({
     const send = (
       call: Call,
       permit: Permit,
-      token: Redacted.Redacted
-    ): Effect.Effect<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError> =>
-      Effect.withFiber((fiber): Effect.Effect<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError> => {
-        // If the token is unchanged (a static token), the API would reject it again.
-        if (call.refused !== undefined && Equal.equals(call.refused.token, token)) {
-          return Effect.fail(call.refused.error)
-        }
-        const attempts = ++call.attempts
-        count.attempt(attempts, fiber.context)
-        if (call.poll !== undefined) metrics.polls.updateUnsafe(1, fiber.context)
-        const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
-        const authorized = HttpClientRequest.bearerToken(addressed, token)
-        const sending = new Attempt(authorized)
-        const result = Effect.matchEffect(sendOnce(authorized, secrets, sending), {
-          onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
-          onSuccess: (response) => toResult(response, token, attempts)
-        })
-        return isWrite
-          ? detach(withoutLoss(result, sending, attempts, secrets), {
-              isUnstoppable: () => (permit.isDetached = sending.isHandedOver),
-              onDetached: (exit) =>
-                Effect.andThen(gate.end(permit, exit, failureOf, fiber) ?? Effect.void, logDetached(exit))
-            })
-          : result
+      token: Redacted.Redacted,
+      fiber: Fiber.Fiber<unknown, unknown>
+    ): Effect.Effect<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError> => {
+      // If the token is unchanged (a static token), the API would reject it again.
+      if (call.refused !== undefined && Equal.equals(call.refused.token, token)) {
+        return Effect.fail(call.refused.error)
+      }
+      permit.isSent = true
+      const attempts = ++call.attempts
+      count.attempt(attempts, fiber.context)
+      if (call.poll !== undefined) metrics.polls.updateUnsafe(1, fiber.context)
+      const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
+      const authorized = HttpClientRequest.bearerToken(addressed, token)
+      const sending = new Attempt(authorized)
+      const result = Effect.matchEffect(sendOnce(authorized, secrets, sending), {
+        onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
+        onSuccess: (response) => toResult(response, token, attempts)
       })
+      return isWrite
+        ? detach(withoutLoss(result, sending, attempts, secrets), {
+            isUnstoppable: () => (permit.isDetached = sending.isHandedOver),
+            onDetached: (exit) =>
+              Effect.andThen(gate.end(permit, exit, failureOf, fiber) ?? Effect.void, logDetached(exit))
+          })
+        : result
+    }
 
     /** Sends the request once with the current token, as soon as the gate permits. */
     const attempt = (
       call: Call
     ): Effect.Effect<A, TokenUnavailable | TokenRefused | Unauthenticated | ApiError | RipioHttpError> =>
-      Effect.withFiber((fiber) =>
-        gate.isHoldingBack(call, fiber)
-          ? // A token may expire during the pause, so it is requested afterwards.
-            gate.withPermit(
-              call,
-              (permit) => Effect.flatMap(accessToken, (token) => send(call, permit, token)),
-              failureOf
-            )
-          : Effect.flatMap(
-              Effect.onExitPrimitive(accessToken, (exit) =>
-                Exit.isFailure(exit) ? gate.observe(exit, failureOf, call.poll, fiber) : undefined
-              ),
-              (token) =>
-                gate.withPermit(
-                  call,
-                  (permit) =>
-                    permit.isLate
-                      ? Effect.flatMap(accessToken, (token) => send(call, permit, token))
-                      : send(call, permit, token),
-                  failureOf
-                )
-            )
-      )
+      Effect.withFiber((fiber) => {
+        call.isObserved = false
+        const withToken = (permit: Permit) => {
+          call.isObserved = true
+          return Effect.flatMap(accessToken, (token) => send(call, permit, token, fiber))
+        }
+        // A token may expire during a pause, so it is requested afterwards.
+        if (gate.isHoldingBack(call, fiber)) return gate.withPermit(call, fiber, withToken, failureOf)
+        return Effect.flatMap(accessToken, (token) =>
+          gate.withPermit(
+            call,
+            fiber,
+            (permit) => {
+              if (permit.isLate) return withToken(permit)
+              call.isObserved = true
+              return send(call, permit, token, fiber)
+            },
+            failureOf
+          )
+        )
+      })
 
     /** Sends the request, and once more with a new token if the API rejects the token. */
     const attemptWithRenewal = (
@@ -234,26 +236,33 @@ export const makeExecute = ({
       )
 
     const isRepeatable = isWrite ? wasNotSent : isTransient
-    const start = (poll: Poll | undefined) => {
+    const start = (fiber: Fiber.Fiber<unknown, unknown>) => {
+      const poll = fiber.getRef(CurrentPoll)
       if (poll !== undefined) gate.join(poll)
       const call: Call = {
         poll,
         attempts: 0,
         refused: undefined,
+        isObserved: false,
         heldBack: (reason) => ripioHttpError(operation, call.attempts, reason)
       }
       // A poll is one request: the polling schedule repeats it.
-      return poll === undefined
-        ? retryWith(
-            attemptWithRenewal(call),
-            schedule,
-            isRepeatable,
-            Effect.suspend(() => annotations(undefined))
-          )
-        : attemptWithRenewal(call)
+      const result =
+        poll === undefined
+          ? retryWith(
+              attemptWithRenewal(call),
+              schedule,
+              isRepeatable,
+              Effect.suspend(() => annotations(undefined))
+            )
+          : attemptWithRenewal(call)
+      return Effect.catchTag(result, "TokenUnavailable", (unavailable) => {
+        const log = call.isObserved ? undefined : gate.observe(Exit.fail(unavailable), failureOf, poll, fiber, false)
+        const failed = Effect.fail(unavailable.error)
+        return log === undefined ? failed : Effect.andThen(log, failed)
+      })
     }
-    return Effect.withFiber((fiber) => start(fiber.getRef(CurrentPoll))).pipe(
-      Effect.catchTag("TokenUnavailable", ({ error }) => Effect.fail(error)),
+    return Effect.withFiber(start).pipe(
       Effect.tapError((error) => Effect.andThen(count.failure(error), accountErrors.failed(operation, error)))
     )
   }
