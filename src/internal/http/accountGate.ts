@@ -26,8 +26,6 @@ type AnyFiber = Fiber.Fiber<unknown, unknown>
 export interface Visit {
   /** The wait that polls, or `undefined` for a call of the program. */
   readonly poll: Poll | undefined
-  /** How many times the request was sent. */
-  readonly attempts: number
   /** The error of a call that is not sent, because the account is held back for too long. */
   readonly heldBack: (reason: RateLimited) => RipioHttpError
 }
@@ -46,7 +44,7 @@ const maxInterval = 20
 // A release that could not send for longer than this does not catch up, because that would be a burst.
 const maxLag = 30
 
-// A reserved request that nobody sent in time belongs to a window that has passed.
+// A reserved request that was not sent in time belongs to a window that has passed.
 const reservationLifetime = 100
 
 /** A visit that waits. */
@@ -102,6 +100,7 @@ export class AccountGate implements PolledAccount {
   private readonly polls = new WaitQueue<Waiter>()
   private readonly outage = new Outage()
   private readonly throttling = new GrowingPause()
+  // If the response asked for no time, only polls pause: the retry policy of a call decides.
   private pause: { readonly until: number; readonly status: number; readonly isRequested: boolean } | undefined
   private release:
     | { readonly interval: number; readonly includesCalls: boolean; nextAt: number; remaining: number }
@@ -151,10 +150,9 @@ export class AccountGate implements PolledAccount {
     return this.isPausedFor(visit, monotonicMillis(fiber.getRef(Clock.Clock)))
   }
 
-  /** Whether a visit is held back by a pause. A retry has waited as long as it should if the response asked for no time. */
-  private isPausedFor({ attempts, poll }: Visit, now: number): boolean {
-    if (this.pause === undefined || now >= this.pause.until) return false
-    return this.pause.isRequested || poll !== undefined || attempts === 0
+  /** Whether a pause holds a visit back. */
+  private isPausedFor({ poll }: Visit, now: number): boolean {
+    return this.pause !== undefined && now < this.pause.until && (this.pause.isRequested || poll !== undefined)
   }
 
   /**
@@ -173,7 +171,7 @@ export class AccountGate implements PolledAccount {
           (exit) => (permit.isDetached ? undefined : this.end(permit, exit, failureOf, fiber)),
           true
         )
-      if (this.inFlight < this.concurrency && (this.isOpen || this.mayPass(visit, fiber))) {
+      if (this.isOpen && this.inFlight < this.concurrency) {
         this.inFlight++
         return run(new Permit(visit.poll, false, false))
       }
@@ -198,13 +196,6 @@ export class AccountGate implements PolledAccount {
         }
       )
     })
-  }
-
-  /** Whether a retry goes before all others, because only a pause holds them back that does not concern it. */
-  private mayPass(visit: Visit, fiber: AnyFiber): boolean {
-    if (this.pause === undefined || this.pause.isRequested || this.reserve !== undefined) return false
-    const now = monotonicMillis(fiber.getRef(Clock.Clock))
-    return now < this.pause.until && !this.isPausedFor(visit, now)
   }
 
   /** Returns a permit, with what the exit of its use says about the account. */
@@ -412,19 +403,22 @@ export class AccountGate implements PolledAccount {
   private grantNext(): boolean {
     if (this.inFlight >= this.concurrency || this.calls.size + this.polls.size === 0) return false
     const { now, outage } = this
-    if (this.pause !== undefined) {
-      if (now < this.pause.until) return this.wakeAt(this.pause.until)
+    if (this.pause !== undefined && now >= this.pause.until) {
+      this.startRelease(now, this.pause.isRequested)
       this.pause = undefined
-      this.startRelease(now, true)
     }
+    const { pause } = this
+    if (pause?.isRequested === true) return this.wakeAt(pause.until)
     const { release } = this
     const isPaced = release !== undefined && now < release.nextAt
     const call = isPaced && release.includesCalls ? undefined : this.calls.first
-    const poll = (outage.isActive ? now < outage.nextProbe : isPaced) ? undefined : this.polls.first
+    const isPollHeld = pause !== undefined || (outage.isActive ? now < outage.nextProbe : isPaced)
+    const poll = isPollHeld ? undefined : this.polls.first
     if (call === undefined && poll === undefined) {
       // In steps, because a timer for each of many waiters would take time.
       const nextStep = isPaced ? Math.max(release.nextAt, now + 5 + 10 * this.random()) : Infinity
       const nextProbe = outage.isActive && this.polls.size > 0 ? outage.nextProbe : Infinity
+      if (pause !== undefined) return this.wakeAt(Math.max(pause.until, outage.isActive ? nextProbe : 0))
       return this.wakeAt(Math.min(nextStep, nextProbe))
     }
     if (this.reserve !== undefined && !this.takeReservation(this.reserve, now)) return false
@@ -477,7 +471,7 @@ export class AccountGate implements PolledAccount {
     return true
   }
 
-  /** Runs {@link pump} at a time. Returns `false`, because nobody receives a permit now. */
+  /** Runs {@link pump} at a time. Returns `false`, because no waiter receives a permit now. */
   private wakeAt(at: number): false {
     const { clock, context } = this
     if (this.timer?.at === at || clock === undefined || context === undefined) return false

@@ -27,7 +27,7 @@ export class GrowingPause {
 
 /**
  * Whether the polls of an account fail. It begins with failures of several tickets, because one ticket may fail for a
- * reason of its own, and ends with any response. Times are monotonic milliseconds.
+ * separate reason, and ends with any response. Times are monotonic milliseconds.
  */
 export class Outage {
   /** When it began, or `undefined` if there is none. */

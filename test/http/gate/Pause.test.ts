@@ -86,21 +86,24 @@ describe("a response that asks for a pause", () => {
     })
   )
 
-  it.effect("without Retry-After pauses others for 1 s, then for longer, and not the retries of the call itself", () =>
+  it.effect("without Retry-After pauses polls for 1 s, then for longer, and no calls", () =>
     Effect.gen(function* () {
-      const { at, fork, tickets } = yield* fleet(() => ({ status: 429 }), {
+      const { at, fork, tickets, waitForAll } = yield* fleet(() => ({ status: 429 }), {
         latency: 0,
         retry: { times: 2, base: "1 milli" }
       })
       yield* fork(tickets.retrieve(idOf(1)))
       yield* TestClock.adjust("10 millis")
       assert.strictEqual(at.length, 3)
-      const other = yield* fork(tickets.retrieve(idOf(2)))
+      yield* waitForAll(100)
+      yield* fork(tickets.retrieve(idOf(2)))
       yield* TestClock.adjust("900 millis")
-      assert.strictEqual(at.length, 3)
-      yield* TestClock.adjust("200 millis")
       assert.strictEqual(at.length, 6)
-      yield* Fiber.join(other)
+      // The first poll of the release is refused, and so pauses the others for 1.5 s.
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(at.length, 7)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(at.length, 8)
     })
   )
 
