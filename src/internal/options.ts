@@ -80,9 +80,23 @@ export const token = (token: Redacted.Redacted): Checked<Redacted.Redacted> =>
 
 const encoder = new TextEncoder()
 
+/** The text of a secret, or `undefined` if it is not text, or if its `Redacted` was wiped or is of another copy of Effect. */
+const textOf = (secret: unknown): string | undefined => {
+  if (!Redacted.isRedacted(secret)) return undefined
+  try {
+    const text = Redacted.value(secret)
+    return isString(text) ? text : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** The bytes of a webhook secret. */
-export const webhookSecret = (option: string, secret: Redacted.Redacted): Checked<Uint8Array<ArrayBuffer>> => {
-  const text = Redacted.value(secret)
+export const webhookSecret = (option: string, secret: unknown): Checked<Uint8Array<ArrayBuffer>> => {
+  const text = textOf(secret)
+  if (text === undefined) {
+    return invalid(option, "expected a Redacted text, made by this copy of effect and not wiped")
+  }
   // White space left from a file or a form would make every signature wrong.
   if (/^\s|\s$|\p{Cc}/u.test(text)) {
     return invalid(option, "expected no white space at its ends and no control character")
@@ -91,10 +105,40 @@ export const webhookSecret = (option: string, secret: Redacted.Redacted): Checke
   return bytes.length < 16 ? invalid(option, "expected at least 16 bytes") : Result.succeed(bytes)
 }
 
-export const webhookTolerance = (input: Duration.Input): Checked<Duration.Duration> =>
+const toleranceSide = (option: string, input: Duration.Input): Checked<Duration.Duration> =>
   checkDuration(
-    "tolerance",
+    option,
     input,
     Duration.isPositive,
     "expected a duration above zero, or Duration.infinity to turn the check off"
   )
+
+interface Window<A> {
+  readonly past: A
+  readonly future: A
+}
+
+const isWindow = (input: Duration.Input | Partial<Window<Duration.Input | undefined>>): input is Partial<
+  Window<Duration.Input | undefined>
+> =>
+  typeof input === "object" &&
+  input !== null &&
+  !Array.isArray(input) &&
+  !Duration.isDuration(input) &&
+  Object.keys(input).every((key) => key === "past" || key === "future")
+
+/** How long ago and how far in the future an event may have been issued. One duration applies to both. */
+export const webhookTolerance = (
+  input: Duration.Input | Partial<Window<Duration.Input | undefined>> = {}
+): Checked<Window<Duration.Duration>> =>
+  Result.gen(function* () {
+    if (!isWindow(input)) {
+      const both = yield* toleranceSide("tolerance", input)
+      return { past: both, future: both }
+    }
+    const { future = Duration.minutes(5), past = Duration.days(3) } = input
+    return {
+      past: yield* toleranceSide("tolerance.past", past),
+      future: yield* toleranceSide("tolerance.future", future)
+    }
+  })
