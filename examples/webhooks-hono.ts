@@ -64,6 +64,6 @@ const sendWebhooks = Effect.fnUntraced(function* (url: string) {
     until: (sent) => sent.length >= 4 && sent.every(({ status }) => status !== undefined) && handled === 2
   })
   yield* Console.log(
-    `${deliveries.length} webhooks were sent, and answered ${deliveries.map((d) => d.status).join(", ")}`
+    `${deliveries.length} webhooks were sent, with the responses ${deliveries.map((d) => d.status).join(", ")}`
   )
 })

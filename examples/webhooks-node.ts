@@ -36,7 +36,7 @@ const toNode =
 
 const program = Effect.gen(function* () {
   const sandbox = yield* Sandbox
-  const receive = yield* TicketWebhookHandler.make((event) => Console.log(`took ${event.dedupeKey}`)).pipe(
+  const receive = yield* TicketWebhookHandler.make((event) => Console.log(`received ${event.dedupeKey}`)).pipe(
     // Your program uses TicketWebhooksLive.layerConfig, which reads RIPIO_WEBHOOK_SECRETS.
     Effect.provide(TicketWebhooksLive.layer({ secrets: [sandbox.webhookSecret] }))
   )
@@ -50,7 +50,7 @@ const program = Effect.gen(function* () {
     until: (sent) => sent.length >= 2 && sent.every(({ status }) => status !== undefined)
   })
   for (const { forged, status } of deliveries) {
-    yield* Console.log(`${forged ? "a forged" : "a true"} webhook was answered ${status}`)
+    yield* Console.log(`${forged ? "a forged" : "a genuine"} webhook: response ${status}`)
   }
   server.close()
   server.closeAllConnections()

@@ -75,7 +75,7 @@ const program = Effect.gen(function* () {
     until: (sent) => sent.length >= 6 && sent.every(({ status }) => status !== undefined) && notified === 2
   })
   for (const { forged, status } of deliveries) {
-    yield* Console.log(`  ${forged ? "a forged" : "a true"} webhook was answered ${status}`)
+    yield* Console.log(`  ${forged ? "a forged" : "a genuine"} webhook: response ${status}`)
   }
 }).pipe(
   Effect.provide(

@@ -141,7 +141,8 @@ const hidden: ReadonlyArray<RegExp> = [
   /(?<ticks>`+)(?!`).+?(?<!`)\k<ticks>(?!`)/gu, // inline code
   /\{@\w+\s[^}]*\}/gu, // {@link Name}
   /(?<=\])\([^)\s]*\)/gu, // the target of a link
-  /\b[a-z]+:\/\/[^\s)>"]+/gu // a URL
+  /\b[a-z]+:\/\/[^\s)>"]+/gu, // a URL
+  /It's a Secret to Everybody/gu // the key in GitHub's published signature example
 ]
 
 // Each function below returns a text of the same length, in which only prose is left: positions stay valid.

@@ -55,7 +55,7 @@ const isInternal = ({ node }: PublicExport) => docTag(node, "internal") !== unde
 
 const unstableModules = /^effect\/(?:http|crypto|persistence)\//u
 
-const internalExports = new Set(["Answer", "Classification", "Evidence", "RawResponse", "classify", "maxBodyBytes"])
+const internalExports = new Set(["Classification", "RawResponse", "ResponseDetails", "classify", "maxBodyBytes"])
 
 interface Rule {
   /** What violates the rule, such as an import or a file. */

@@ -95,7 +95,7 @@ export interface TicketInboxOptions {
   readonly retrySchedule?: Schedule.Schedule<unknown, number> | undefined
 }
 
-// The inbox counts attempts: the queue offers no access to elements that it gave up on. This is the largest SQL integer.
+// The inbox counts attempts: the queue offers no access to elements whose attempts are used up. This is the largest SQL integer.
 const unlimitedAttempts = 2_147_483_647
 
 /** The handler failed, and the event is to be repeated. */

@@ -24,7 +24,7 @@ const pieces = Array.from({ length: credentials.length - start - pieceLength }, 
   credentials.slice(start + index, start + index + pieceLength).toLowerCase()
 )
 
-/** Which secrets a text gives away, or a part of which. The answer itself can be shown. */
+/** The secrets that a text contains, whole or in part. The result does not show them. */
 export const sightings = (text: string): ReadonlyArray<string> => {
   const lower = text.toLowerCase()
   return [

@@ -43,7 +43,7 @@ const make = (filename: string) =>
       executeStream: (sql, params, transform) => Stream.fromIterableEffect(execute(sql, params, transform))
     }
 
-    // One connection: whoever is in a transaction has it alone.
+    // One connection: a transaction uses it exclusively.
     const semaphore = yield* Semaphore.make(1)
     return yield* SqlClient.make({
       acquirer: semaphore.withPermit(Effect.succeed(connection)),

@@ -55,11 +55,11 @@ describe("an event whose handler keeps failing", () => {
       }).pipe(Effect.provide(Layer.merge(layer, log.layer)), Effect.provide(Idle.layer))
       assert.deepStrictEqual(
         log.lines.filter((line) => line.startsWith("Warn")),
-        [1, 2].map((number) => `Warn Attempt ${number} of 3 at the webhook ${dedupeKey} failed`)
+        [1, 2].map((number) => `Warn Attempt ${number} of 3 to handle ${dedupeKey} failed`)
       )
       const errors = log.lines.filter((line) => line.startsWith("Error"))
       assert.strictEqual(errors.length, 1)
-      assert.include(errors[0], `Parked the webhook ${dedupeKey} after 3 attempts`)
+      assert.include(errors[0], `The event ${dedupeKey} is a dead letter after 3 attempts`)
     })
   )
 
@@ -84,7 +84,7 @@ describe("an event whose handler keeps failing", () => {
       const store = Layer.succeed(PersistedQueue.PersistedQueueStore, {
         offer: ({ element, id, name }) =>
           Effect.suspend(() => {
-            if (name !== "ripio-webhooks:parked") {
+            if (name !== "ripio-webhooks:dead-letters") {
               pending = { id, element }
               return Effect.void
             }
@@ -150,12 +150,12 @@ describe("an event whose last attempt was cut off by a crash", () => {
         offers.map(({ id, name }) => ({ id, name })),
         [
           { name: "ripio-webhooks", id: dedupeKey },
-          { name: "ripio-webhooks:parked", id: dedupeKey }
+          { name: "ripio-webhooks:dead-letters", id: dedupeKey }
         ]
       )
       assert.include(
         JSON.stringify(offers[1]?.element),
-        '"attempts":3,"failure":"how its last attempt ended is not known'
+        '"attempts":3,"failure":"the process ended during the last attempt'
       )
     })
   )

@@ -205,7 +205,7 @@ describe("a body with the right signature", () => {
       Effect.gen(function* () {
         const error = yield* Effect.flip(verify(delivery(body)))
         assert.strictEqual(error.reason._tag, "MalformedEvent")
-        assert.match(error.message, /^Webhook rejected, look at the body: the signature is right, /u)
+        assert.match(error.message, /^Webhook rejected, check the body: the signature is valid, /u)
         assert.match(error.message, issue)
       })
     )
@@ -220,7 +220,7 @@ describe("a body with the right signature", () => {
       assert.strictEqual(error.reason._tag, "BodyTooLarge")
       assert.strictEqual(
         error.message,
-        "Webhook rejected, look at the body: the body is larger than 256 KiB, and no event of Ripio is"
+        "Webhook rejected, check the body: the body is larger than 256 KiB, and no event of Ripio is that large"
       )
     })
   )

@@ -47,8 +47,8 @@ describe("the example", () => {
       )
     }
     for (const { ending, expected } of [
-      { ending: "a forged webhook was answered 401", expected: 2 },
-      { ending: "a true webhook was answered 200", expected: 4 }
+      { ending: "a forged webhook: response 401", expected: 2 },
+      { ending: "a genuine webhook: response 200", expected: 4 }
     ]) {
       assert.strictEqual(
         count(lines, (line) => line.endsWith(ending)),
@@ -64,13 +64,13 @@ describe("the example", () => {
       count(lines, (line) => line.startsWith("handled ")),
       2
     )
-    assert.strictEqual(lines.at(-1), "4 webhooks were sent, and answered 200, 200, 200, 200")
+    assert.strictEqual(lines.at(-1), "4 webhooks were sent, with the responses 200, 200, 200, 200")
   }, 30_000)
 
   it("webhooks-node accepts the genuine webhook and rejects the forged one", async () => {
     const { code, lines } = await run("examples/webhooks-node.ts")
     assert.strictEqual(code, 0)
-    assert.deepStrictEqual(lines.slice(1), ["a forged webhook was answered 401", "a true webhook was answered 200"])
-    assert.match(lines[0] ?? "", /^took SUPPORT_TICKET.CREATED:/u)
+    assert.deepStrictEqual(lines.slice(1), ["a forged webhook: response 401", "a genuine webhook: response 200"])
+    assert.match(lines[0] ?? "", /^received SUPPORT_TICKET.CREATED:/u)
   }, 30_000)
 })

@@ -53,7 +53,7 @@ const bodies: ReadonlyArray<Body> = [
 
 const keyOf = (text: string) => createSecretKey(Buffer.from(text))
 const keys = [secret, olderSecret].map((secret) => keyOf(Redacted.value(secret)))
-const wrongKey = keyOf("a secret of somebody else")
+const wrongKey = keyOf("the secret of another account")
 
 const digestOf = (key: typeof wrongKey, bytes: Uint8Array) => createHmac("sha256", key).update(bytes).digest()
 

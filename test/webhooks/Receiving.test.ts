@@ -57,32 +57,32 @@ const rejections = [
     title: "no signature",
     request: () => post({ body: bytesOf(text), headers: {} }),
     status: 401,
-    logged: /^Warn.*look at the header/u
+    logged: /^Warn.*check the header/u
   },
   {
     title: "a signature that is too short",
     request: () => post({ body: bytesOf(text), headers: { [header]: "sha256=00" } }),
     status: 401,
-    logged: /^Warn.*look at the header/u
+    logged: /^Warn.*check the header/u
   },
   {
     title: "a forged signature",
     request: () => post({ body: bytesOf(text), headers: { [header]: nodeSignature("x") } }),
     status: 401,
-    logged: /^Warn.*look at the secret/u
+    logged: /^Warn.*check the secret/u
   },
-  { title: "an old event", request: () => post(delivery(oldText)), status: 401, logged: /^Warn.*look at the clock/u },
+  { title: "an old event", request: () => post(delivery(oldText)), status: 401, logged: /^Warn.*check the clock/u },
   {
     title: "no body",
     request: () => post({ body: null, headers: {} }),
     status: 401,
-    logged: /^Warn.*look at the header/u
+    logged: /^Warn.*check the header/u
   },
   {
     title: "an event that cannot be decoded",
     request: () => post(delivery("{}")),
     status: 400,
-    logged: /^Error.*look at the body/u
+    logged: /^Error.*check the body/u
   }
 ]
 
@@ -158,7 +158,7 @@ for (const receiver of receivers) {
             Effect.gen(function* () {
               const response = yield* send(post(jsonDelivery(createdJson)))
               assert.deepStrictEqual(yield* statusAndBody(response), { status: 503, body: "" })
-              assert.match(logLines.at(-1) ?? "", /^Error .*to be delivered again/u)
+              assert.match(logLines.at(-1) ?? "", /^Error .*Ripio redelivers it/u)
             }),
           onEvent
         )

@@ -53,7 +53,7 @@ describe("the signature header", () => {
         const error = yield* Effect.flip(verify({ body: bytesOf(body), headers }))
         assert.strictEqual(error.reason._tag, "MissingSignature")
         assert.strictEqual(error.suspect, "header")
-        assert.match(error.message, /look at the header: .*Http-X-Wh-Signature-256/u)
+        assert.match(error.message, /check the header: .*Http-X-Wh-Signature-256/u)
       }
     })
   )
@@ -64,7 +64,7 @@ describe("the signature header", () => {
   for (const { issue, value } of [
     { value: "", issue: noPrefix },
     { value: "sha256=", issue: wrongDigits(0) },
-    { value: digits, issue: "expected sha256= before the digits; acceptBareHex lets it pass" },
+    { value: digits, issue: "expected sha256= before the digits. The option acceptBareHex accepts digits alone" },
     { value: `sha1=${digits}`, issue: noPrefix },
     { value: `SHA256=${digits}`, issue: noPrefix },
     { value: `sha256=${digits.slice(2)}`, issue: wrongDigits(62) },
@@ -83,7 +83,7 @@ describe("the signature header", () => {
       Effect.gen(function* () {
         const error = yield* Effect.flip(verify(withHeader(value)))
         assert.strictEqual(error.reason._tag, "MalformedSignature")
-        assert.strictEqual(error.message, `Webhook rejected, look at the header: http-x-wh-signature-256: ${issue}`)
+        assert.strictEqual(error.message, `Webhook rejected, check the header: http-x-wh-signature-256: ${issue}`)
         assert.notInclude(inspect(error), digits)
       })
     )
@@ -109,7 +109,7 @@ describe("the signature", () => {
       const secrets = [secret, olderSecret] as const
       assert.strictEqual((yield* verify(delivery(body), { secrets })).secretIndex, 0)
       assert.strictEqual((yield* verify(delivery(body, olderSecret), { secrets })).secretIndex, 1)
-      const reason = yield* rejectionOf(delivery(body, Redacted.make("a secret of somebody else")), { secrets })
+      const reason = yield* rejectionOf(delivery(body, Redacted.make("the secret of another account")), { secrets })
       assert.strictEqual(reason._tag === "SignatureMismatch" && reason.secretsTried, 2)
       assert.include(reason.message, ", 2 secrets tried)")
       assert.strictEqual((yield* rejectionOf(delivery(body, olderSecret)))._tag, "SignatureMismatch")

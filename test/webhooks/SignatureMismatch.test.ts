@@ -13,14 +13,13 @@ const changedTo = (changed: string | Uint8Array) => ({
   headers: { "http-x-wh-signature-256": nodeSignature(signedBody) }
 })
 
-const reserialized =
-  "the body does not begin as Ripio's do: it was parsed and serialised again, or wrapped in something"
+const reserialized = "the body does not begin like one of Ripio's. It was parsed and serialised again, or wrapped"
 const unescaped =
-  "the body holds characters that Ripio sends escaped: it was parsed and serialised again, or its encoding was changed"
+  "the body contains characters that Ripio escapes. It was parsed and serialised again, or its encoding was changed"
 
 describe("a signature mismatch", () => {
   for (const { body, issue, title } of [
-    { title: "an empty body", body: "", issue: "the body is empty: was it read before?" },
+    { title: "an empty body", body: "", issue: "the body is empty. Something may have read it before" },
     { title: "pretty-printed JSON", body: JSON.stringify(createdJson, null, 2), issue: reserialized },
     { title: "an array", body: `[${signedBody}]`, issue: reserialized },
     { title: "a quoted body", body: `"${signedBody}"`, issue: reserialized },
@@ -36,7 +35,7 @@ describe("a signature mismatch", () => {
         assert.strictEqual(error.suspect, "body")
         assert.strictEqual(
           error.message,
-          `Webhook rejected, look at the body: the signature does not match: ${issue} (${delivery.body.length} bytes, 1 secret tried)`
+          `Webhook rejected, check the body: the signature does not match: ${issue} (${delivery.body.length} bytes, 1 secret tried)`
         )
       })
     )
@@ -52,7 +51,7 @@ describe("a signature mismatch", () => {
       Effect.gen(function* () {
         const error = yield* Effect.flip(verify({ ...changedTo(signedBody), body: body as unknown as Uint8Array }))
         assert.strictEqual(error.reason._tag, "SignatureMismatch")
-        assert.include(error.message, `the body is ${type} and not bytes: hand over the bytes as received`)
+        assert.include(error.message, `the body is ${type} instead of bytes. Pass the bytes as received`)
         assert.include(error.message, "(0 bytes, 0 secrets tried)")
       })
     )
@@ -62,7 +61,7 @@ describe("a signature mismatch", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(verify(changedTo(signedBody.replace("SUP-1234", "SUP-1235"))))
       assert.strictEqual(error.suspect, "secret")
-      assert.include(error.message, "so the secret is of another account or environment, or was replaced; or ")
+      assert.include(error.message, "so the secret belongs to another account or environment or was replaced; or ")
       assert.include(error.message, `(${signedBody.length} bytes, 1 secret tried)`)
     })
   )

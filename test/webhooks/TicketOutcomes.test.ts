@@ -33,8 +33,8 @@ describe("a contradicting outcome", () => {
       assert.deepStrictEqual(yield* outcomes.get(ticketId), Option.some(createdTicket))
       assert.strictEqual((yield* contradictionCount) - before, 2)
       assert.deepStrictEqual(lines, [
-        `Error Ticket ${ticketId} ended as Created SUP-1234, and is now said to have ended as Failed: the first stands, ask Ripio which is true`,
-        `Error Ticket ${ticketId} ended as Created SUP-1234, and is now said to have ended as Created SUP-9: the first stands, ask Ripio which is true`
+        `Error Ticket ${ticketId} was already Created SUP-1234; a later event says Failed. Keeping the first; contact Ripio`,
+        `Error Ticket ${ticketId} was already Created SUP-1234; a later event says Created SUP-9. Keeping the first; contact Ripio`
       ])
     })
   )
