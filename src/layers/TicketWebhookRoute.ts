@@ -6,6 +6,7 @@
  */
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { MaxBodySize } from "effect/http/HttpIncomingMessage"
 import type { HttpRouter, PathInput } from "effect/http/HttpRouter"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
@@ -90,6 +91,9 @@ const readBody = (request: HttpServerRequest): Effect.Effect<Uint8Array, BodyFai
   if (isWeb && isUnread(source)) return readWebBody(source)
   return request.arrayBuffer.pipe(
     Effect.provideService(MaxBodySize, ByteSize.bytes(maxWebhookBytes)),
+    // Interrupting the read closes the socket before a response. The server ends the read after the response.
+    Effect.forkDetach({ startImmediately: true }),
+    Effect.flatMap(Fiber.join),
     Effect.matchEffect({
       onFailure: ({ reason }) =>
         Effect.fail<BodyFailure>(

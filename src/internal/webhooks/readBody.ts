@@ -22,7 +22,8 @@ export const readWebBody = (request: Request): Effect.Effect<Uint8Array, BodyFai
     if (body === null) return Effect.succeed(new Uint8Array())
     return Effect.callback<Uint8Array, BodyFailure>((resume) => {
       const reader = body.getReader()
-      const cancel = () => void reader.cancel().catch(constVoid)
+      // The reader of a polyfill may throw instead of rejecting.
+      const cancel = () => void Promise.resolve().then(() => reader.cancel()).catch(constVoid)
       readAtMost(maxWebhookBytes, reader).then(
         (bytes) => {
           if (bytes !== undefined) return resume(Effect.succeed(bytes))
