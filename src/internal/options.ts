@@ -118,9 +118,9 @@ interface Window<A> {
   readonly future: A
 }
 
-const isWindow = (input: Duration.Input | Partial<Window<Duration.Input | undefined>>): input is Partial<
-  Window<Duration.Input | undefined>
-> =>
+const isWindow = (
+  input: Duration.Input | Partial<Window<Duration.Input | undefined>>
+): input is Partial<Window<Duration.Input | undefined>> =>
   typeof input === "object" &&
   input !== null &&
   !Array.isArray(input) &&

@@ -20,7 +20,13 @@ import { truncate } from "../domain/Redaction.ts"
 import type { TicketEvent } from "../domain/TicketEvent.ts"
 import { deadLetters as deadLettersAdded } from "../internal/metrics.ts"
 import { nonEmptyText, positiveInt } from "../internal/options.ts"
-import { type DeadLetterIndex, inQueue, inTextStore, type TextStore, toUnavailable } from "../internal/webhooks/deadLetters.ts"
+import {
+  type DeadLetterIndex,
+  inQueue,
+  inTextStore,
+  type TextStore,
+  toUnavailable
+} from "../internal/webhooks/deadLetters.ts"
 import { decodeEvent, encodeEvent } from "../internal/webhooks/storedEvent.ts"
 
 /**
@@ -149,7 +155,9 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
     })
   const events = yield* makeQueue(name)
   const deadLetters =
-    stores.deadLetters === undefined ? inQueue(yield* makeQueue(`${name}:dead-letters`)) : inTextStore(stores.deadLetters)
+    stores.deadLetters === undefined
+      ? inQueue(yield* makeQueue(`${name}:dead-letters`))
+      : inTextStore(stores.deadLetters)
 
   let isClosed = false
   let runningHandlers = 0
@@ -189,14 +197,16 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
 
   const addDeadLetter = (letter: DeadLetter) => {
     const failure = truncate(letter.failure)
-    return deadLetters.add({ ...letter, failure }).pipe(
-      Effect.andThen(Metric.update(deadLettersAdded, 1)),
-      Effect.andThen(
-        Effect.logError(
-          `The event ${letter.dedupeKey} is a dead letter after ${letter.attempts} ${letter.attempts === 1 ? "attempt" : "attempts"}: ${failure}`
+    return deadLetters
+      .add({ ...letter, failure })
+      .pipe(
+        Effect.andThen(Metric.update(deadLettersAdded, 1)),
+        Effect.andThen(
+          Effect.logError(
+            `The event ${letter.dedupeKey} is a dead letter after ${letter.attempts} ${letter.attempts === 1 ? "attempt" : "attempts"}: ${failure}`
+          )
         )
       )
-    )
   }
 
   const handle = <E, R>(

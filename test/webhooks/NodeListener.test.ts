@@ -66,7 +66,11 @@ describe("toNodeListener", () => {
     { title: "a Host with a user", head: "GET / HTTP/1.1\r\nHost: user@shop.test", status: 400 },
     { title: "a Host with an invalid port", head: "GET / HTTP/1.1\r\nHost: shop.test:99999", status: 400 },
     { title: "an invalid absolute URL", head: "GET http://[ HTTP/1.1\r\nHost: shop.test", status: 400 },
-    { title: "an absolute URL with a password", head: "GET http://a:b@shop.test/ HTTP/1.1\r\nHost: shop.test", status: 400 },
+    {
+      title: "an absolute URL with a password",
+      head: "GET http://a:b@shop.test/ HTTP/1.1\r\nHost: shop.test",
+      status: 400
+    },
     { title: "the URL *", head: "OPTIONS * HTTP/1.1\r\nHost: shop.test", status: 400 },
     { title: "an empty Host", head: "GET / HTTP/1.1\r\nHost: ", status: 400 }
   ]) {

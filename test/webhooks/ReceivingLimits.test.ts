@@ -11,7 +11,17 @@ import { Idle } from "../support/Idle.ts"
 import { untyped } from "../support/untyped.ts"
 import { bytesOf, createdJson, delivery, jsonDelivery, nodeSignature, setClockToIssueTime } from "./fixtures.ts"
 import { connectTo } from "./rawClient.ts"
-import { type OnEvent, path, post, postStream, type Receiver, receivers, serveRoute, url, webhooks } from "./receivers.ts"
+import {
+  type OnEvent,
+  path,
+  post,
+  postStream,
+  type Receiver,
+  receivers,
+  serveRoute,
+  url,
+  webhooks
+} from "./receivers.ts"
 import { recordLog } from "./recordLog.ts"
 
 type Send = (request: Request) => Effect.Effect<Response>
@@ -72,7 +82,10 @@ for (const receiver of receivers) {
           yield* TestClock.adjust("1 millis")
           yield* send(forgery())
           assert.strictEqual(logLines.length, 3)
-          assert.match(logLines[2] ?? "", /the signature does not match.*\(50 more since the last line of this kind\)$/u)
+          assert.match(
+            logLines[2] ?? "",
+            /the signature does not match.*\(50 more since the last line of this kind\)$/u
+          )
           yield* TestClock.adjust("1 minute")
           yield* send(forgery())
           assert.notInclude(logLines[3], "more since")

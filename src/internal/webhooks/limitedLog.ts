@@ -4,11 +4,7 @@ import * as Effect from "effect/Effect"
 const minuteMillis = 60_000
 
 /** Logs a message of a kind. */
-export type LimitedLog = (
-  kind: string,
-  level: "Error" | "Warn",
-  message: string
-) => Effect.Effect<void>
+export type LimitedLog = (kind: string, level: "Error" | "Warn", message: string) => Effect.Effect<void>
 
 /** Logs each kind of message at most once a minute. The next line of a kind says how many were suppressed. */
 export const makeLimitedLog = (): LimitedLog => {

@@ -69,7 +69,8 @@ export const makeMemoryStore = Effect.fnUntraced(function* (
       Effect.suspend(() => {
         if (keys.has(id)) return Effect.void
         const now = clock.currentTimeMillisUnsafe()
-        if (unhandled.size >= maxPayloads) return Effect.fail(toError(full(`${maxPayloads} events are not handled yet`)))
+        if (unhandled.size >= maxPayloads)
+          return Effect.fail(toError(full(`${maxPayloads} events are not handled yet`)))
         if (isCustomId && !hasRoom(now)) {
           const age = Duration.format(rememberFor)
           return Effect.fail(toError(full(`it has to remember ${capacity} keys of the last ${age}`)))

@@ -23,7 +23,10 @@ export const readWebBody = (request: Request): Effect.Effect<Uint8Array, BodyFai
     return Effect.callback<Uint8Array, BodyFailure>((resume) => {
       const reader = body.getReader()
       // The reader of a polyfill may throw instead of rejecting.
-      const cancel = () => void Promise.resolve().then(() => reader.cancel()).catch(constVoid)
+      const cancel = () =>
+        void Promise.resolve()
+          .then(() => reader.cancel())
+          .catch(constVoid)
       readAtMost(maxWebhookBytes, reader).then(
         (bytes) => {
           if (bytes !== undefined) return resume(Effect.succeed(bytes))
