@@ -17,7 +17,7 @@ export const DeadLetter = Schema.Struct({
   dedupeKey: Schema.String,
   /** The event. Absent if this version of the library cannot decode `stored`. */
   event: Schema.optional(TicketEvent),
-  /** The event as JSON, as it is in the store. */
+  /** The JSON of the event in the store. */
   stored: Schema.Unknown,
   /** The number of attempts. */
   attempts: Schema.Int,

@@ -24,8 +24,8 @@ import { type HandleOptions, makeTicketInbox, TicketInbox, type TicketInboxOptio
  * redelivery after that is handled again, so let the time be longer than `tolerance.past` of `TicketWebhooksLive.layer`.
  *
  * Dead letters are in the `KeyValueStore` of the layer's context, or else in a table of its `SqlClient`,
- * `ripio_dead_letters`. Without both, as with Redis alone, they are in a queue of the store: then they can be taken, but
- * not listed, counted or requeued.
+ * `ripio_dead_letters`. Without both, as with Redis alone, they are in a queue of the store: `takeDeadLetter` works, but they
+ * cannot be listed, counted or requeued.
  *
  * Fails with `InvalidOption`.
  *

@@ -52,7 +52,7 @@ const hostileHeaders: ReadonlyArray<unknown> = [
   { "http-x-wh-signature-256": null },
   { "http-x-wh-signature-256": { toString: null } },
   { "http-x-wh-signature-256": [throwingProxy] },
-  Object.create(null),
+  withoutPrototype(),
   new Map()
 ]
 const hostileBodies: ReadonlyArray<unknown> = [
@@ -113,7 +113,10 @@ describe("verify", () => {
   )
 
   for (const { body, title } of [
-    { title: "a Uint8Array of another realm", body: runInNewContext("Uint8Array.from(bytes)", { bytes }) },
+    {
+      title: "a Uint8Array of another realm",
+      body: runInNewContext("Uint8Array.from(bytes)", { bytes }) as Uint8Array
+    },
     { title: "a view of a SharedArrayBuffer", body: sharedCopy(bytes) },
     { title: "a DataView", body: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) },
     { title: "a Uint16Array", body: new Uint16Array(evenCopy(bytes).buffer) }
@@ -127,10 +130,10 @@ describe("verify", () => {
     )
   }
 
-  it.effect("finds the signature in headers of null and of a class", () =>
+  it.effect("finds the signature in headers without a prototype and in a Map", () =>
     Effect.gen(function* () {
       const value = nodeSignature(bytes)
-      const record: Record<string, string> = Object.assign(Object.create(null), { "X-Wh-Signature-256": value })
+      const record = Object.assign(withoutPrototype(), { "X-Wh-Signature-256": value })
       assert.strictEqual((yield* verify({ body: bytes, headers: record }))._tag, "TicketCreated")
       const map = new Map([["http-x-wh-signature-256", value]])
       assert.strictEqual((yield* verify({ body: bytes, headers: untyped(map) }))._tag, "TicketCreated")
@@ -142,7 +145,10 @@ describe("TicketWebhooksLive.layer", () => {
   const wiped = Redacted.make(secretText)
   Redacted.wipeUnsafe(wiped)
   // What another copy of the module makes: it has the type id, and its value is in a registry of that copy.
-  const foreign: unknown = Object.assign(Object.create(Object.getPrototypeOf(secret)), { label: undefined })
+  const foreign: unknown = Object.setPrototypeOf(
+    { label: undefined },
+    Object.getPrototypeOf(secret) as object
+  ) as unknown
 
   for (const { option = "secrets[0]", secrets, title } of [
     { title: "a secret that is a plain text", secrets: [secretText] },
@@ -172,6 +178,10 @@ describe("TicketWebhooksLive.layer", () => {
     })
   )
 })
+
+function withoutPrototype() {
+  return Object.create(null) as Record<string, string>
+}
 
 function sharedCopy(source: Uint8Array) {
   const shared = new Uint8Array(new SharedArrayBuffer(source.byteLength))

@@ -36,7 +36,7 @@ const handleAll = Effect.fnUntraced(function* () {
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index)
 
 setFlagsFromString("--expose-gc")
-const collectGarbage: () => void = runInNewContext("gc")
+const collectGarbage = runInNewContext("gc") as () => void
 
 describe("the inbox in memory", () => {
   it.effect("keeps no payload of what is handled", () =>

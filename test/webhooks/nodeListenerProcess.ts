@@ -16,7 +16,7 @@ const statuses = async (listener: RequestListener, bodies: ReadonlyArray<string>
   }
   server.close()
   server.closeAllConnections()
-  console.log(`statuses ${responses.join()}`)
+  process.stdout.write(`statuses ${responses.join()}\n`)
 }
 
 for (const handler of [
