@@ -245,7 +245,7 @@ describe("options that JavaScript passes", () => {
       ]) {
         const { after, error } = yield* failsPending(0, wait)
         assert.deepInclude(error.lastError, { attempts: 0, operation: "awaitOutcome" })
-        assert.strictEqual(error.lastError?.reason.message, `the request was not sent: ${issue}`)
+        assert.strictEqual(lastReasonOf(error)?.message, `the request was not sent: ${issue}`)
         assert.deepStrictEqual({ after, polls: error.polls, times: yield* times }, { after: 0, polls: 0, times: [] })
       }
     })
