@@ -19,7 +19,7 @@ import { outcomeOfEvent, type TicketEvent } from "../domain/TicketEvent.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 import { withoutStackTrace } from "../domain/withoutStackTrace.ts"
 import { contradictions } from "../internal/metrics.ts"
-import { monotonicMillis } from "../internal/monotonic.ts"
+import { monotonicMillis } from "../internal/http/monotonic.ts"
 import { nonNegativeDuration, positiveInt } from "../internal/options.ts"
 
 /**

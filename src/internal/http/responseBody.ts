@@ -5,7 +5,7 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { maxBodyBytes } from "../../domain/RawResponse.ts"
-import { readAtMost } from "./readAtMost.ts"
+import { readAtMost } from "./bytes.ts"
 
 const utf8 = new TextDecoder()
 

@@ -7,9 +7,9 @@ import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import { maxRetryAfter, type RetryPolicy } from "../../domain/RetryPolicy.ts"
+import { maxRetryAfter, type RetryPolicy } from "../../domain/RequestOptions.ts"
 import { RipioHttpError } from "../../domain/RipioHttpError.ts"
-import { monotonicMillis, wallClockOffset } from "../monotonic.ts"
+import { monotonicMillis, wallClockOffset } from "./monotonic.ts"
 
 /** Whether a read may succeed if it is repeated. */
 export const isTransient = (error: RipioHttpError): boolean => error.isRetryable

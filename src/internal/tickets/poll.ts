@@ -19,7 +19,7 @@ import { isTicketId, TicketId } from "../../domain/TicketId.ts"
 import { atLeastMinDelay, lengthen, requestedDelay } from "../http/retry.ts"
 import { timeoutOrElse } from "../http/timeoutOrElse.ts"
 import { polls as pollCount } from "../metrics.ts"
-import { monotonicMillis, wallClockOffset } from "../monotonic.ts"
+import { monotonicMillis, wallClockOffset } from "../http/monotonic.ts"
 import { nonNegativeDuration } from "../options.ts"
 import type { Retrieve } from "./retrieve.ts"
 
