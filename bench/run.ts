@@ -10,6 +10,7 @@ const parts = {
   loopback: "Over a socket",
   waiting: "Waiting",
   webhook: "A webhook",
+  hostile: "Hostile response",
   bundle: "Browser bundle",
   import: "Import",
   types: "Type check"

@@ -19,7 +19,7 @@ export * from "./domain/NewTicket.ts"
 export * from "./domain/OutcomeContradiction.ts"
 export * from "./domain/OutcomePending.ts"
 export * from "./domain/PollingSchedule.ts"
-export * from "./domain/RetryPolicy.ts"
+export * from "./domain/RequestOptions.ts"
 export {
   InvalidRequest,
   RateLimited,

@@ -20,18 +20,33 @@ export const BearerToken = Schema.String.check(
 )
 
 const maxLifetime = Duration.hours(10)
+const unknownLifetime = Duration.seconds(10)
 const maxMargin = Duration.seconds(60)
 
 /** An access token as the token endpoint issued it. */
 export interface AccessToken {
   readonly token: Redacted.Redacted
-  /** How long the token is valid, counted from the request for it: at most ten hours, whatever the endpoint says. */
+  /** How long the token is used, counted from the request for it: see {@link lifetimeOf}. */
   readonly lifetime: Duration.Duration
 }
 
-const Lifetime = Schema.Finite.check(
-  Schema.isGreaterThanOrEqualTo(0, { expected: "a number of seconds that is not negative" })
+/**
+ * How long a token is used whose response says `expiresIn`: at most ten hours.
+ *
+ * Less than one second says nothing about the token: servers send 0 for a rounded fraction or for no limit. It counts as
+ * ten seconds, so that such a server does not receive a token request for every call. If the API refuses the token earlier,
+ * it is replaced at once.
+ */
+const lifetimeOf = (seconds: number): Duration.Duration =>
+  seconds < 1 ? unknownLifetime : Duration.min(Duration.seconds(seconds), maxLifetime)
+
+const expected = "a number of seconds that is not negative"
+const Seconds = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0, { expected }))
+// Some token endpoints send digits as text.
+const SecondsFromText = Schema.String.check(Schema.isPattern(/^\d+(\.\d+)?$/u, { expected })).pipe(
+  Schema.decodeTo(Seconds, SchemaTransformation.numberFromString)
 )
+const Lifetime = Schema.Union([Seconds, SecondsFromText])
 
 const TokenType = Schema.optionalKey(
   Schema.String.check(Schema.isPattern(/^bearer$/iu, { expected: "the token type Bearer" }))
@@ -57,7 +72,7 @@ export const AccessTokenFromWire = WireToken.pipe(
           "accessToken" in wire ? [wire.accessToken, wire.expiresIn] : [wire.access_token, wire.expires_in]
         return {
           token: Redacted.make(token, { label: "access token" }),
-          lifetime: Duration.min(Duration.seconds(seconds), maxLifetime)
+          lifetime: lifetimeOf(seconds)
         }
       },
       encode: ({ lifetime, token }): typeof WireToken.Type => ({

@@ -49,11 +49,15 @@ export const errorFields = {
   status: Schema.Int,
   /** The API's error code. */
   code: Schema.Int,
-  /** The API's name for the error, such as `SupportTicketNotFoundException`. */
+  /** The API's name for the error, such as `SupportTicketNotFoundException`. At most 512 characters, escaped. */
   type: Schema.String,
-  /** The API's details, usually a `message`. */
+  /**
+   * The API's details, usually a `message`, of a size that fits into a log: at most 10 levels deep, 128 values and 4096
+   * characters, of which a text has at most 512. `"…"` stands for what exceeds a limit. Control and format characters
+   * are escaped, so a line break is `\n`, and secrets are `<redacted>`.
+   */
   detail: Schema.Record(Schema.String, Schema.Json),
-  /** The request id of the response, if it has one. */
+  /** The request id of the response, if it has one. At most 128 characters, escaped. */
   requestId: Schema.optionalKey(Schema.String),
   /** How many times the request was sent. */
   attempts: Schema.optionalKey(Schema.Int)
@@ -67,7 +71,7 @@ export const formatDetails = (error: {
   readonly requestId?: string
 }): string => {
   const code = error.code === undefined ? "" : `, code ${error.code}`
-  const type = error.type === undefined ? "" : ` ${truncate(error.type)}`
+  const type = error.type === undefined ? "" : ` ${error.type}`
   const request = error.requestId === undefined ? "" : `, request ${error.requestId}`
   return `(${error.status}${code}${type}${request})`
 }
@@ -75,7 +79,7 @@ export const formatDetails = (error: {
 /** Formats the API's details after a statement: `: Support ticket not found.`, all of them as JSON, or nothing. */
 export const formatDetail = (detail: ApiErrorBody["detail"]): string => {
   const { message } = detail
-  if (typeof message === "string") return `: ${truncate(message)}`
+  if (typeof message === "string") return `: ${message}`
   return Object.keys(detail).length === 0 ? "" : `: ${truncate(JSON.stringify(detail))}`
 }
 

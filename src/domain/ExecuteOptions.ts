@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 
@@ -20,6 +21,9 @@ export interface ExecuteOptions<A> {
    * that describes the problem.
    */
   readonly decode: (json: unknown) => Result.Result<A, Schema.SchemaError | string>
-  /** Annotations of the log that an interrupted write leaves, to find out later whether it was carried out. */
-  readonly annotations?: Record<string, unknown> | undefined
+  /**
+   * Annotations of the log that a write leaves if its caller is interrupted after the request was handed to the transport.
+   * They are computed when they are needed, with the decoded response if there is one.
+   */
+  readonly annotations?: ((value: A | undefined) => Effect.Effect<Record<string, unknown>>) | undefined
 }

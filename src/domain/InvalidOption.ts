@@ -37,9 +37,16 @@ export const checkDuration = (
   isValid: (duration: Duration.Duration) => boolean,
   issue: string
 ): Result.Result<Duration.Duration, InvalidOption> => {
-  // `Duration` reads `NaN` as zero.
-  const duration = Number.isNaN(input) ? Option.none() : Duration.fromInput(input)
-  return Option.isSome(duration) && isValid(duration.value)
+  const duration = Duration.fromInput(input)
+  return Option.isSome(duration) && isValid(duration.value) && !isZeroByMistake(duration.value, input)
     ? Result.succeed(duration.value)
     : Result.fail(new InvalidOption({ option, issue }))
+}
+
+/** `Duration` reads `NaN` as zero, and objects with no number in a unit that it knows. */
+const isZeroByMistake = (duration: Duration.Duration, input: Duration.Input): boolean => {
+  if (!Duration.isZero(duration) || Duration.isDuration(input)) return false
+  if (typeof input !== "object") return Number.isNaN(input)
+  const values: ReadonlyArray<unknown> = Object.values(input)
+  return !values.includes(0) || values.some((value) => value !== 0 && value !== undefined)
 }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { sanitize } from "./sanitize.ts"
 import { TicketOutcome } from "./SupportTicket.ts"
 
 /**
@@ -27,4 +28,5 @@ export class OutcomeContradiction extends Schema.TaggedError<OutcomeContradictio
   }
 }
 
-const format = (outcome: TicketOutcome) => (outcome._tag === "Created" ? `Created ${outcome.issueKey}` : outcome._tag)
+const format = (outcome: TicketOutcome) =>
+  outcome._tag === "Created" ? `Created ${sanitize.text(outcome.issueKey)}` : outcome._tag

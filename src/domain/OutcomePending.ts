@@ -5,8 +5,10 @@
  */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { Unauthenticated } from "./AccessToken.ts"
 import { RipioHttpError } from "./RipioHttpError.ts"
 import { SupportTicket } from "./SupportTicket.ts"
+import { NotEnabled, NotFound } from "./TicketError.ts"
 import { TicketId } from "./TicketId.ts"
 
 /**
@@ -24,8 +26,8 @@ export class OutcomePending extends Schema.TaggedError<OutcomePending>("effect-r
     ticketId: TicketId,
     /** The ticket of the last successful poll. */
     lastTicket: Schema.optionalKey(SupportTicket),
-    /** The error of the last failed poll. */
-    lastError: Schema.optionalKey(RipioHttpError),
+    /** The error of the last failed poll. After `raise`, also the `TicketError` that ended the wait. */
+    lastError: Schema.optionalKey(Schema.Union([RipioHttpError, NotEnabled, NotFound, Unauthenticated])),
     /** How many polls were sent. */
     polls: Schema.Int,
     /** The time from the start of the wait to its end. */

@@ -1,22 +1,27 @@
 import * as Redacted from "effect/Redacted"
 
-const placeholder = "<redacted>"
-const maxLength = 512
+export const placeholder = "<redacted>"
 
-// A logger recurses into `detail` and prints all of it, so its depth and its number of values are limited.
-const maxDepth = 100
-const maxValues = 256
-
-// Credentials in an echoed header, in a query or a form, and in a JSON field.
+// Credentials in an echoed header, in a query or a form, and in a JSON field. White space may be escaped already. An
+// ellipsis ends a text that was cut.
 const credentials = [
-  /\b(Bearer|Basic)(\s+|%20|\+)(?:\\[^\s"']|[^\s"'<>&,;\\]){8,}/gi,
-  /\b((?:access|refresh|id)_?token|client_?secret)((?:\\*["']|&quot;|%22)?\s*(?:[=:]|%3D|%3A)\s*(?:\\*["']|&quot;|%22)?)(?:\\[^\s"']|[^\s"'<>&,;\\])+/gi
+  /\b(Bearer|Basic)((?:\s|\\[nrt]|%20|\+)+)(?!\\[nrt])(?:\\[^\s"'…]|[^\s"'<>&,;\\…]){8,}/gi,
+  /\b((?:access|refresh|id)_?token|client_?secret)((?:\\*["']|&quot;|%22)?(?:\s|\\[nrt])*(?:[=:]|%3D|%3A)(?:\s|\\[nrt])*(?:\\*["']|&quot;|%22)?)(?!\\[nrt])(?:\\[^\s"'…]|[^\s"'<>&,;\\…])+/gi
 ]
 const credentialField = /^(?:(?:access|refresh|id)_?token|client_?secret)$/i
 
+/** Whether a JSON field of this name holds a credential. */
+export const isCredentialField = (name: string): boolean => credentialField.test(name)
+
+/** Replaces everything that looks like a credential. */
+export const redactCredentials = (text: string): string => {
+  let redacted = text
+  for (const pattern of credentials) redacted = redacted.replace(pattern, `$1$2${placeholder}`)
+  return redacted
+}
+
 const utf8 = new TextDecoder()
 const htmlEntities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" }
-const escapes = /[\\%&+]/u
 
 /** Undoes one level of the escaping of JSON, URLs, forms and HTML. Backslashes are dropped. */
 const unescapeOnce = (text: string): string =>
@@ -38,65 +43,79 @@ const unescapeOnce = (text: string): string =>
       unit === undefined ? "" : String.fromCharCode(Number.parseInt(unit, 16))
     )
 
+const maxLevels = 12
+
 /** Undoes nested escaping, such as that of JSON within JSON, and the case of ASCII letters. */
 const normalize = (text: string): string => {
   let plain = text
-  for (let level = 0; level < 4 && escapes.test(plain); level++) plain = unescapeOnce(plain)
+  for (let level = 0; level < maxLevels; level++) {
+    const next = unescapeOnce(plain)
+    if (next === plain) break
+    plain = next
+  }
   return plain.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }
 
-interface Secret {
-  readonly text: string
-  readonly normalized: string
+/**
+ * How many characters of a text are compared with secrets. The cost of a comparison is at most this number times the
+ * length of the secret, however repetitive both are and however long the text is.
+ */
+const maxCompared = 4096
+
+// Where this many characters of a secret occur in an escaped form, the rest follows.
+const maxPrefix = 64
+
+const makeSecret = (secret: string) => {
+  const prefix = normalize(secret.slice(0, 4 * maxPrefix)).slice(0, maxPrefix)
+  return {
+    /** Replaces the secret at the beginning of a text, and omits the rest of the text. */
+    replaceIn: (text: string): string => {
+      let redacted = ""
+      let end = 0
+      while (redacted.length < maxCompared) {
+        const limit = end + maxCompared - redacted.length
+        const start = text.slice(end, limit + secret.length).indexOf(secret)
+        if (start < 0) return redacted + text.slice(end, limit)
+        redacted += text.slice(end, end + start) + placeholder
+        end += start + secret.length
+      }
+      return redacted
+    },
+    isIn: (normalized: string): boolean => prefix !== "" && normalized.includes(prefix)
+  }
 }
 
-const toSecret = (secret: Redacted.Redacted): Secret => {
-  const text = Redacted.value(secret)
-  return { text, normalized: normalize(text) }
+const valueOf = (secret: Redacted.Redacted): string | undefined => {
+  try {
+    return Redacted.value(secret)
+  } catch {
+    return undefined
+  }
 }
 
-const redactSecrets = (text: string, secrets: ReadonlyArray<Secret>): string => {
-  let redacted = text
-  // Literal comparison only: a pattern built from a secret would be as expensive as the secret is long.
-  for (const secret of secrets) redacted = redacted.replaceAll(secret.text, placeholder)
-  if (secrets.length > 0 && escapes.test(redacted)) {
+/**
+ * Creates a function that replaces secrets in the beginning of a text, at most 4096 characters, and omits the rest. A text
+ * that contains a secret in an escaped form is dropped as a whole. So is every text if the value of a secret was wiped,
+ * because then nothing can be compared with it.
+ */
+export const makeRedactSecrets = (secrets: ReadonlyArray<Redacted.Redacted>): ((text: string) => string) => {
+  const values = secrets.map(valueOf).filter((value) => value !== "")
+  const all = values.filter((value) => value !== undefined).map(makeSecret)
+  if (all.length < values.length) return () => placeholder
+  return (text) => {
+    if (all.length === 0) return text.slice(0, maxCompared)
+    let redacted = text
+    for (const secret of all) redacted = secret.replaceIn(redacted)
     const normalized = normalize(redacted)
-    if (secrets.some((secret) => normalized.includes(secret.normalized))) return placeholder
+    return all.some((secret) => secret.isIn(normalized)) ? placeholder : redacted
   }
-  for (const pattern of credentials) redacted = redacted.replace(pattern, `$1$2${placeholder}`)
-  return redacted
 }
 
-/**
- * Replaces our own secrets and everything that looks like a credential. A text that contains a secret in an escaped form
- * is dropped as a whole.
- */
-export const redact = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string =>
-  redactSecrets(text, secrets.map(toSecret))
+const maxLength = 512
 
-/**
- * A copy of a JSON value with every string and key redacted, limited in depth and in the number of values. What exceeds a
- * limit becomes `"…"`.
- */
-export const redactJson = (json: unknown, secrets: ReadonlyArray<Redacted.Redacted>): unknown => {
-  const all = secrets.map(toSecret)
-  let values = 0
-  const copy = (value: unknown, depth: number): unknown => {
-    if (++values > maxValues) return "…"
-    if (typeof value === "string") return redactSecrets(value, all)
-    if (typeof value !== "object" || value === null) return value
-    if (depth > maxDepth) return "…"
-    if (Array.isArray(value)) return firstOf(value).map((item) => copy(item, depth + 1))
-    return Object.fromEntries(
-      firstOf(Object.entries(value)).map(([key, field]: [string, unknown]) => [
-        redactSecrets(key, all),
-        credentialField.test(key) ? placeholder : copy(field, depth + 1)
-      ])
-    )
-  }
-  const firstOf = <A>(items: ReadonlyArray<A>) => items.slice(0, Math.max(0, maxValues - values))
-  return copy(json, 0)
+/** The first 512 characters of a text. A character is never cut in two. */
+export const truncate = (text: string, length: number = maxLength): string => {
+  if (text.length <= length) return text
+  const isPair = (text.codePointAt(length - 2) ?? 0) > 0xffff
+  return `${text.slice(0, isPair ? length - 2 : length - 1)}…`
 }
-
-/** The first 512 characters of a text that has been redacted. */
-export const truncate = (text: string): string => (text.length <= maxLength ? text : `${text.slice(0, maxLength - 1)}…`)

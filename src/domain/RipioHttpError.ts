@@ -40,7 +40,9 @@ export class TransportFailed extends Schema.TaggedError<TransportFailed>("effect
  */
 export class TimedOut extends Schema.TaggedError<TimedOut>("effect-ripio-tickets/TimedOut")("TimedOut", {
   /** The timeout of the attempt. */
-  after: Schema.Duration
+  after: Schema.Duration,
+  /** `false` if the request certainly was not sent: the transport read none of it in time. */
+  mayHaveBeenSent: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message() {
     return `no response within ${Duration.format(this.after)}`
@@ -70,7 +72,8 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("effect-ripio-t
   }
 }
 
-const transientStatuses: ReadonlySet<number> = new Set([408, 500, 502, 503, 504])
+// 520 to 524 are Cloudflare's: it had no response, or no complete one, from the server behind it.
+const transientStatuses: ReadonlySet<number> = new Set([408, 500, 502, 503, 504, 520, 521, 522, 523, 524])
 
 /**
  * The server, or a gateway in front of it, failed: a 5xx or a 408.
@@ -236,6 +239,7 @@ export const mayHaveBeenCarriedOut = (reason: RipioHttpErrorReason): boolean => 
     case "TransportFailed":
       return reason.mayHaveBeenSent
     case "TimedOut":
+      return reason.mayHaveBeenSent !== false
     case "ServerFailed":
       return true
     case "RateLimited":

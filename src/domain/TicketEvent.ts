@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { describeSchemaError } from "./describeSchemaError.ts"
 import { IssueKey } from "./IssueKey.ts"
+import { escapeUnsafe, sanitize } from "./sanitize.ts"
 import type { TicketOutcome } from "./SupportTicket.ts"
 import { TicketId } from "./TicketId.ts"
 
@@ -57,6 +58,7 @@ export const TicketEvent = Schema.TaggedUnion({
   TicketCreated: { ticketId: TicketId, issueKey: IssueKey, ...deliveryFields },
   TicketFailed: { ticketId: TicketId, ...deliveryFields },
   OtherEvent: {
+    /** The type as the body has it, with control and format characters escaped and at most 512 characters. */
     eventType: Schema.NonEmptyString,
     payload: Schema.Record(Schema.String, Schema.Json),
     ...deliveryFields
@@ -170,7 +172,7 @@ export const decodeEventPayload = (json: unknown): Result.Result<EventPayload, s
     default:
       return toEvent(decodeOther(json), ({ eventType }, issuedAt) => ({
         _tag: "OtherEvent",
-        eventType,
+        eventType: sanitize.text(eventType),
         payload: json,
         issuedAt
       }))
@@ -216,7 +218,8 @@ const maxKeyLength = 255
 export const dedupeKeyOf = (event: EventPayload): string | undefined => {
   switch (event._tag) {
     case "TicketCreated": {
-      const key = `${created}:${event.ticketId}:${event.issueKey}`
+      // The key is logged and stored, so it contains no control characters.
+      const key = `${created}:${event.ticketId}:${escapeUnsafe(event.issueKey)}`
       return key.length <= maxKeyLength ? key : undefined
     }
     case "TicketFailed":

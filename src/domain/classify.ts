@@ -1,11 +1,12 @@
 import * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { ApiErrorBody, ApiErrorCode } from "./ApiError.ts"
+import { type ApiErrorBody, ApiErrorCode } from "./ApiError.ts"
 import { maxBodyBytes, type RawResponse, type ResponseDetails, responseDetails } from "./RawResponse.ts"
-import { redact, redactJson, truncate } from "./Redaction.ts"
-import { maxRetryAfter } from "./RetryPolicy.ts"
+import { truncate } from "./Redaction.ts"
+import { maxRetryAfter } from "./RequestOptions.ts"
 import { RateLimited, ServerFailed, UnexpectedResponse } from "./RipioHttpError.ts"
+import { isJsonObject, makeSanitizer } from "./sanitize.ts"
 import { withoutStackTrace } from "./withoutStackTrace.ts"
 
 /** What a response means. */
@@ -17,7 +18,10 @@ export type Classification =
   | ServerFailed
   | UnexpectedResponse
 
-const decodeErrorBody = Schema.decodeUnknownResult(ApiErrorBody)
+// `detail` is not decoded here, because a hostile one is large. The copy that an error carries is limited.
+const decodeErrorBody = Schema.decodeUnknownResult(
+  Schema.Struct({ code: Schema.Int, type: Schema.String, detail: Schema.Unknown, status: Schema.Int })
+)
 const decodeOAuthError = Schema.decodeUnknownResult(Schema.Struct({ error: Schema.String }))
 
 const parseJson = (text: string | undefined): { readonly json: unknown } | undefined => {
@@ -28,12 +32,16 @@ const parseJson = (text: string | undefined): { readonly json: unknown } | undef
   }
 }
 
-const decodeErrorBodyAs = <A>(
-  { body, secrets }: RawResponse,
-  decode: (json: unknown) => Result.Result<A, Schema.SchemaError>
-): A | undefined => {
-  const parsed = parseJson(body)
-  return parsed === undefined ? undefined : Result.getOrUndefined(decode(redactJson(parsed.json, secrets)))
+const apiErrorOf = ({ body, secrets }: RawResponse): ApiErrorBody | undefined => {
+  const decoded = Result.getOrUndefined(decodeErrorBody(parseJson(body)?.json))
+  if (decoded === undefined || !isJsonObject(decoded.detail)) return undefined
+  const { object, text } = makeSanitizer(secrets)
+  return { ...decoded, type: text(decoded.type), detail: object(decoded.detail) }
+}
+
+const oauthErrorOf = ({ body, secrets }: RawResponse): string | undefined => {
+  const decoded = Result.getOrUndefined(decodeOAuthError(parseJson(body)?.json))
+  return decoded === undefined ? undefined : makeSanitizer(secrets).text(decoded.error)
 }
 
 const knownCodes: ReadonlySet<number> = new Set(Object.values(ApiErrorCode))
@@ -63,7 +71,7 @@ export const classify = (
   if (status < 400) return unexpectedResponse(response, "redirects are not followed: check the base URL")
 
   const details = responseDetails(response)
-  const api = decodeErrorBodyAs(response, decodeErrorBody)
+  const api = apiErrorOf(response)
   const mayBeCarriedOut = isWrite && status >= 500
   if (api !== undefined && knownCodes.has(api.code) && !mayBeCarriedOut) {
     const _tag = api.code === ApiErrorCode.notAuthenticated ? "Unauthenticated" : "ApiError"
@@ -104,7 +112,7 @@ export const classifyTokenResponse = (
 ): Exclude<Classification, { readonly _tag: "ApiError" }> => {
   const classification = classify(response)
   const isRefusal = response.status >= 400 && response.status < 500
-  const type = isRefusal ? decodeErrorBodyAs(response, decodeOAuthError)?.error : undefined
+  const type = isRefusal ? oauthErrorOf(response) : undefined
   switch (classification._tag) {
     case "Unauthenticated":
       return type === undefined ? classification : { ...classification, type }
@@ -118,7 +126,7 @@ export const classifyTokenResponse = (
       if (type === undefined) return classification
       return clientRefusals.has(type)
         ? { _tag: "Unauthenticated", ...responseDetails(response), type }
-        : unexpectedResponse(response, `the token endpoint refused the request: ${truncate(type)}`)
+        : unexpectedResponse(response, `the token endpoint refused the request: ${type}`)
     }
     default:
       return classification
@@ -131,15 +139,15 @@ export const unexpectedApiError = ({ code, detail, status, type }: ResponseDetai
     () =>
       new UnexpectedResponse({
         status,
-        issue: `code ${code} (${truncate(type)}) is not documented for this operation`,
+        issue: truncate(`code ${code} (${type}) is not documented for this operation`),
         excerpt: truncate(JSON.stringify({ code, type, detail, status }))
       })
   )
 
-/** A response that the API does not document. `issue` says what is wrong with it. */
+/** A response that the API does not document. `issue` says what is wrong with it, and may quote it. */
 export const unexpectedResponse = ({ body, secrets, status }: RawResponse, issue: string): UnexpectedResponse => {
-  const excerpt = truncate(redact(body ?? "", secrets))
-  return withoutStackTrace(() => new UnexpectedResponse({ status, issue, excerpt }))
+  const { message, text } = makeSanitizer(secrets)
+  return withoutStackTrace(() => new UnexpectedResponse({ status, issue: message(issue), excerpt: text(body ?? "") }))
 }
 
 const notJson = (body: string | undefined) =>

@@ -5,7 +5,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { BearerToken } from "../domain/AccessToken.ts"
 import { checkDuration, InvalidOption } from "../domain/InvalidOption.ts"
-import type { RequestOptions } from "../domain/RetryPolicy.ts"
+import type { RequestOptions } from "../domain/RequestOptions.ts"
 import { retrySchedule } from "./http/retry.ts"
 
 type Checked<A> = Result.Result<A, InvalidOption>

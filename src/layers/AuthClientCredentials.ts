@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import { baseUrlOf, type Environment } from "../domain/Environment.ts"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
-import type { RequestOptions } from "../domain/RetryPolicy.ts"
+import type { RequestOptions } from "../domain/RequestOptions.ts"
 import { honorRetryAfter } from "../internal/http/retry.ts"
 import { makeSendOnce } from "../internal/http/sendOnce.ts"
 import { clientId, clientSecret, requestOptions } from "../internal/options.ts"
@@ -49,9 +49,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
 /**
  * Requests the access token with the client credentials and caches it.
  *
- * - Concurrent callers share one request. Interrupting one caller does not cancel the request for the others.
- * - A token is renewed 60 s before it expires, or after half of a lifetime under two minutes. Tokens are cached for at most
- *   ten hours, whatever `expiresIn` says. While a renewal fails, the current token is used until it expires.
+ * - An unexpired token is used at once. Calls wait only while there is none. They share one request, and interrupting one
+ *   of them does not cancel it for the others.
+ * - The first call 60 s before the token expires, or after half of a lifetime under two minutes, starts a renewal in the
+ *   background. One renewal is in flight at a time. If it fails, it logs a warning and is tried again after 5 s, and the
+ *   current token is used until it expires. Closing the layer interrupts it.
+ * - Tokens are used for at most ten hours, whatever `expiresIn` says. An `expiresIn` under one second counts as ten seconds.
+ * - A token that the API refuses is not used again, unless a new request returns it.
  * - A failure is not cached: the next call requests a token again.
  *
  * Fails with `InvalidOption`. No token is requested before the first call needs one.

@@ -14,32 +14,37 @@ import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { blobOf } from "../internal/http/blobBody.ts"
+import { formOf } from "../internal/http/formBody.ts"
 
 const make = Effect.gen(function* () {
   const layerContext = yield* Effect.context()
   const layerInit = Context.getOrUndefined(layerContext, FetchHttpClient.RequestInit)
+  const layerFetch = Context.getOrUndefined(layerContext, FetchHttpClient.Fetch)
   const fallback = yield* HttpClient.HttpClient
 
+  const execute = Effect.flatMap((request: HttpClientRequest) =>
+    Effect.withFiber((fiber) => {
+      const callInit = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
+      const init: RequestInit = { ...layerInit, ...callInit, redirect: "manual" }
+      return isPlain(request)
+        ? send(request, fiber.getRef(FetchHttpClient.Fetch), init)
+        : Effect.provideService(fallback.execute(request), FetchHttpClient.RequestInit, init)
+    })
+  )
+  // In the context of the request, so that what wraps the `fetch` of a call finds the layer's.
+  const withLayerFetch = (context: Context.Context<never>): Context.Context<never> =>
+    layerFetch === undefined || Context.getOrUndefined(context, FetchHttpClient.Fetch) !== undefined
+      ? context
+      : Context.add(context, FetchHttpClient.Fetch, layerFetch)
   return HttpClient.makeWith<never, never, HttpClientError, never>(
-    Effect.flatMap((request) =>
-      Effect.withFiber(({ context }) => {
-        const callInit = Context.getOrUndefined(context, FetchHttpClient.RequestInit)
-        const init: RequestInit = { ...layerInit, ...callInit, redirect: "manual" }
-        const fetch =
-          Context.getOrUndefined(context, FetchHttpClient.Fetch) ?? Context.get(layerContext, FetchHttpClient.Fetch)
-        return isPlain(request)
-          ? send(request, fetch, init)
-          : Effect.provideService(fallback.execute(request), FetchHttpClient.RequestInit, init)
-      })
-    ),
+    (request) => (layerFetch === undefined ? execute(request) : Effect.updateContext(execute(request), withLayerFetch)),
     Effect.succeed
   )
 })
 
-/** Whether `fetch` accepts the request without further encoding: a complete URL, and a body of bytes or a `Blob`. */
+/** Whether `fetch` accepts the request without further encoding: a complete URL, and a body of bytes or a form. */
 const isPlain = ({ body, hash, headers, urlParams }: HttpClientRequest): boolean =>
-  (body._tag === "Empty" || body._tag === "Uint8Array" || blobOf(body) !== undefined) &&
+  (body._tag === "Empty" || body._tag === "Uint8Array" || formOf(body) !== undefined) &&
   urlParams.params.length === 0 &&
   Option.isNone(hash) &&
   headers["upgrade"] === undefined
@@ -70,11 +75,9 @@ const toHeaders = ({ body, headers }: HttpClientRequest, init: RequestInit): Hea
   return body._tag === "Empty" ? all : Headers.remove(all, "content-length")
 }
 
-// Some runtimes silently resend byte bodies on a broken connection, but not Blobs.
+// Some runtimes silently resend byte bodies on a broken connection, but not Blobs. An `Upload` adds the body of a form.
 const toBody = (body: HttpClientRequest["body"]): Blob | null =>
-  body._tag === "Uint8Array"
-    ? new Blob([isArrayBufferView(body.body) ? body.body : body.body.slice()])
-    : (blobOf(body) ?? null)
+  body._tag === "Uint8Array" ? new Blob([isArrayBufferView(body.body) ? body.body : body.body.slice()]) : null
 
 const isArrayBufferView = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> => bytes.buffer instanceof ArrayBuffer
 
@@ -82,9 +85,7 @@ const isArrayBufferView = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> 
  * An `HttpClient` on the runtime's `fetch`, optimised for the requests of this library.
  *
  * It replaces `FetchHttpClient.layer` and adds less time to each call. It uses the same `Fetch` and `RequestInit` (those of
- * a call override those of the layer). It does not follow redirects. It passes the body of a `create` to `fetch` as a
- * `Blob`, which `fetch` sends with its length whatever its size, and which Deno does not resend on a broken connection.
- * Requests with URL parameters, a fragment or other bodies go through `FetchHttpClient`.
+ * a call override those of the layer). It does not follow redirects. Requests with URL parameters, a fragment or other bodies go through `FetchHttpClient`.
  *
  * Use `FetchHttpClient` for other requests: unlike this layer, it closes the connection of a response that is not read.
  *

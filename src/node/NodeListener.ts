@@ -128,8 +128,8 @@ const toHeaders = ({ rawHeaders }: IncomingMessage): Headers => {
 }
 
 /**
- * The body of a request. `Readable.toWeb` would buffer it without limit, and cancelling its stream would close the socket
- * before the response is sent.
+ * The body of a request. `Readable.toWeb` reads ahead, and cancelling its stream destroys the socket, also before the
+ * response is sent.
  */
 const toWebStream = (incoming: IncomingMessage): ReadableStream<Uint8Array> => {
   const chunks: AsyncIterator<Uint8Array, undefined> = incoming.iterator({ destroyOnReturn: false })

@@ -11,8 +11,9 @@ import type { Unauthenticated } from "../domain/AccessToken.ts"
 import type { ApiError } from "../domain/ApiError.ts"
 import { baseUrlOf, type Environment } from "../domain/Environment.ts"
 import type { ExecuteOptions } from "../domain/ExecuteOptions.ts"
-import type { RequestOptions } from "../domain/RetryPolicy.ts"
+import type { RequestOptions } from "../domain/RequestOptions.ts"
 import type { RipioHttpError } from "../domain/RipioHttpError.ts"
+import { makeDetach } from "../internal/http/detach.ts"
 import { makeExecute } from "../internal/http/execute.ts"
 import { honorRetryAfter } from "../internal/http/retry.ts"
 import { makeSendOnce } from "../internal/http/sendOnce.ts"
@@ -51,8 +52,10 @@ export class RipioHttp extends Context.Service<
      * Sends a request whose URL is a path, such as `/api/v1/supportTickets/`, and decodes the response.
      *
      * `GET` and `HEAD` are repeated by the retry policy. Any other method is repeated only if the request certainly was
-     * not sent. If the API rejects the token, the request is sent once more with a new one. Interrupting a write that is in
-     * flight logs a warning.
+     * not sent. If the API rejects the token, the request is sent once more with a new one.
+     *
+     * An interruption cancels a request. A write that was handed to the transport is not cancelled: its caller is released
+     * at once, the exchange goes on until its timeout, and a warning in the log says how it ended.
      *
      * Fails with
      * - `Unauthenticated` if the API rejects the credentials, or two tokens in a row;
@@ -82,7 +85,8 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
   const baseUrl = yield* Effect.fromResult(baseUrlOf(options.environment))
   const { schedule, timeout } = yield* Effect.fromResult(requestOptions(options))
   const sendOnce = yield* makeSendOnce(timeout)
+  const detach = yield* makeDetach
   return RipioHttp.of({
-    execute: makeExecute({ auth, baseUrl, sendOnce, schedule: honorRetryAfter(schedule) })
+    execute: makeExecute({ auth, baseUrl, detach, sendOnce, schedule: honorRetryAfter(schedule) })
   })
 })

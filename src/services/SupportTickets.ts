@@ -19,7 +19,8 @@ import type { TicketId } from "../domain/TicketId.ts"
 import type { TicketRejected } from "../domain/TicketRejected.ts"
 import { makeCreate } from "../internal/tickets/create.ts"
 import { makePoller, type NextState } from "../internal/tickets/poll.ts"
-import { makeRetrieve } from "../internal/tickets/retrieve.ts"
+import { makeRaise } from "../internal/tickets/raise.ts"
+import { makeRetrieve, type Retrieve } from "../internal/tickets/retrieve.ts"
 import { withSpan, withStreamSpan } from "../internal/tracing.ts"
 import { RipioHttp } from "./RipioHttp.ts"
 import { TicketOutcomes } from "./TicketOutcomes.ts"
@@ -68,8 +69,11 @@ export class SupportTickets extends Context.Service<
      * - `RipioHttpError` if no ticket was created: nothing was sent, or the response came from something in front of the
      *   API. The reason of an invalid value in `ticket` is `InvalidRequest`;
      * - `NotEnabled`, `Unauthenticated` or `TicketRejected` if the API rejected the ticket;
-     * - `CreateAmbiguous` if the ticket may have been created: the response was lost, late, unreadable or a 5xx. An
-     *   interruption leaves a warning in the log with the same details instead.
+     * - `CreateAmbiguous` if the ticket may have been created: the response was lost, late, unreadable or a 5xx.
+     *
+     * An interruption cancels the call until the ticket is handed to the transport. After that the caller is released at
+     * once and the exchange goes on. A warning in the log then has the id of the ticket, or the details of
+     * `CreateAmbiguous`. Closing the layer waits for it, at most until its timeout.
      *
      * @see https://docs.ripio.com/ramps-api/support-tickets/create-support-ticket
      */
@@ -77,13 +81,23 @@ export class SupportTickets extends Context.Service<
       ticket: NewTicket
     ) => Effect.Effect<Pending, NotEnabled | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError>
     /**
-     * Creates a ticket and waits for its outcome: `create`, then `awaitOutcome`, with the errors of both. If the ticket may
-     * or may not exist (`CreateAmbiguous`), it does not wait.
+     * Creates a ticket and waits for its outcome.
+     *
+     * Fails with
+     * - the errors of `create`, if the ticket was not created or may not have been. Invalid options are the reason
+     *   `InvalidRequest`, and nothing is sent;
+     * - `OutcomePending`, with the id of the ticket, for everything that ends the wait after the ticket was created: the
+     *   deadline, or a `NotEnabled`, `NotFound` or `Unauthenticated`, which is then its `lastError`.
+     *
+     * If it is interrupted while it waits, a warning in the log has the id of the ticket.
      */
     readonly raise: (
       ticket: NewTicket,
       options?: AwaitOptions
-    ) => Effect.Effect<TicketOutcome, TicketError | TicketRejected | CreateAmbiguous | RipioHttpError | OutcomePending>
+    ) => Effect.Effect<
+      TicketOutcome,
+      NotEnabled | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError | OutcomePending
+    >
     /**
      * Waits for the outcome of a ticket: polls at once, then on the schedule, until the ticket is `Created` or `Failed`.
      *
@@ -118,8 +132,9 @@ export const makeSupportTickets = Effect.gen(function* () {
   const create = makeCreate((request, options) => http.execute(request, options))
 
   const awaitOutcome = (
+    retrieve: Retrieve,
     id: TicketId,
-    options?: AwaitOptions
+    options: AwaitOptions | undefined
   ): Effect.Effect<TicketOutcome, TicketError | OutcomePending> =>
     makePoller(retrieve, id, outcomes, options).pipe(
       Effect.flatMap(untilOutcome),
@@ -129,8 +144,8 @@ export const makeSupportTickets = Effect.gen(function* () {
   return SupportTickets.of({
     retrieve,
     create,
-    awaitOutcome,
-    raise: (ticket, options) => Effect.flatMap(create(ticket), ({ ticketId }) => awaitOutcome(ticketId, options)),
+    awaitOutcome: (id, options) => awaitOutcome(retrieve, id, options),
+    raise: makeRaise(create, retrieve, awaitOutcome),
     changes: (id, options) =>
       Stream.unwrap(Effect.map(makePoller(retrieve, id, outcomes, options), distinctStates)).pipe(
         withStreamSpan("SupportTickets.changes", { ticketId: id })

@@ -16,7 +16,7 @@ import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { DeadLetter } from "../domain/DeadLetter.ts"
 import { InboxUnavailable } from "../domain/InboxUnavailable.ts"
-import { truncate } from "../domain/Redaction.ts"
+import { sanitize } from "../domain/sanitize.ts"
 import type { TicketEvent } from "../domain/TicketEvent.ts"
 import { deadLetters as deadLettersAdded } from "../internal/metrics.ts"
 import { nonEmptyText, positiveInt } from "../internal/options.ts"
@@ -196,14 +196,14 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
     )
 
   const addDeadLetter = (letter: DeadLetter) => {
-    const failure = truncate(letter.failure)
+    const failure = sanitize.text(letter.failure)
     return deadLetters
       .add({ ...letter, failure })
       .pipe(
         Effect.andThen(Metric.update(deadLettersAdded, 1)),
         Effect.andThen(
           Effect.logError(
-            `The event ${letter.dedupeKey} is a dead letter after ${letter.attempts} ${letter.attempts === 1 ? "attempt" : "attempts"}: ${failure}`
+            `The event ${sanitize.text(letter.dedupeKey)} is a dead letter after ${letter.attempts} ${letter.attempts === 1 ? "attempt" : "attempts"}: ${failure}`
           )
         )
       )

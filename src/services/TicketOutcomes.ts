@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import { InvalidOption } from "../domain/InvalidOption.ts"
 import { OutcomeContradiction } from "../domain/OutcomeContradiction.ts"
 import { makePollingSchedule, pollingSchedule } from "../domain/PollingSchedule.ts"
 import type { RipioHttpError } from "../domain/RipioHttpError.ts"
@@ -18,6 +19,7 @@ import { outcomeOfEvent, type TicketEvent } from "../domain/TicketEvent.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 import { withoutStackTrace } from "../domain/withoutStackTrace.ts"
 import { contradictions } from "../internal/metrics.ts"
+import { monotonicMillis } from "../internal/http/monotonic.ts"
 import { nonNegativeDuration, positiveInt } from "../internal/options.ts"
 
 /**
@@ -94,6 +96,9 @@ export const makeTicketOutcomes = ({
 }: TicketOutcomesOptions = {}) =>
   Effect.gen(function* () {
     yield* Effect.fromResult(positiveInt("capacity", capacity))
+    if (!Schedule.isSchedule(slowSchedule)) {
+      return yield* new InvalidOption({ option: "schedule", issue: "expected a Schedule" })
+    }
     const activeMillis = Duration.toMillis(
       yield* Effect.fromResult(nonNegativeDuration("assumeWebhooksFor", assumeWebhooksFor))
     )
@@ -133,8 +138,8 @@ export const makeTicketOutcomes = ({
     return TicketOutcomes.of({
       record,
       publish: (event) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          webhooksActiveUntil = now + activeMillis
+        Effect.flatMap(Clock.Clock, (clock) => {
+          webhooksActiveUntil = monotonicMillis(clock) + activeMillis
           const outcome = outcomeOfEvent(event)
           return outcome === undefined ? Effect.void : record(outcome)
         }),
@@ -157,10 +162,11 @@ export const makeTicketOutcomes = ({
       }),
       schedule: Schedule.fromStep(
         Effect.gen(function* () {
+          const clock = yield* Clock.Clock
           const stepFast = yield* Schedule.toStep(pollingSchedule)
           const stepSlow = yield* Schedule.toStep(slowSchedule)
           return (now: number, input: SupportTicket | RipioHttpError) =>
-            now < webhooksActiveUntil ? stepSlow(now, input) : stepFast(now, input)
+            monotonicMillis(clock) < webhooksActiveUntil ? stepSlow(now, input) : stepFast(now, input)
         })
       )
     })

@@ -15,7 +15,7 @@ import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type { CustomerId } from "../domain/CustomerId.ts"
-import type { RequestOptions } from "../domain/RetryPolicy.ts"
+import type { RequestOptions } from "../domain/RequestOptions.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 import * as Ripio from "../layers/Ripio.ts"
 import type { AuthService } from "../services/AuthService.ts"
@@ -114,7 +114,10 @@ export class Sandbox extends Context.Service<
     readonly seed: (options?: SeedOptions) => Effect.Effect<TicketId>
     /** Sets how tickets end that are created from now on. Until the first call: `Created` after 3 seconds. */
     readonly onCreate: (options: OutcomeOptions) => Effect.Effect<void>
-    /** The stored tickets that requests created, in order, with their content. Seeded tickets are not included. */
+    /**
+     * The stored tickets that requests created, in order, with their content. Seeded tickets are not included. Of a file of
+     * more than 16 MiB, the sandbox keeps the first 16 MiB and the size.
+     */
     readonly tickets: Effect.Effect<ReadonlyArray<SandboxTicket>>
     /** Ends a ticket now. Dies if the ticket has ended with the other outcome: outcomes are final. */
     readonly complete: (ticketId: TicketId, outcome: "Created" | "Failed") => Effect.Effect<void>
@@ -127,8 +130,13 @@ export class Sandbox extends Context.Service<
     readonly subscribe: (target: WebhookTarget, options?: SandboxWebhookOptions) => Effect.Effect<void>
     /** Sends a webhook now to the subscriptions of an account, by default of the default account. */
     readonly emit: (content: WebhookContent, account?: SandboxAccount) => Effect.Effect<void>
-    /** The delivery attempts of webhooks so far, in order. */
+    /** The delivery attempts of webhooks so far, in order: the latest 10,000. */
     readonly deliveries: Effect.Effect<ReadonlyArray<SandboxDelivery>>
+    /**
+     * Waits until this number of delivery attempts has ended: with the receiver's response, or without one if the delivery
+     * failed. Does not depend on the `Clock`.
+     */
+    readonly awaitDeliveries: (count: number) => Effect.Effect<void>
     /** Enables or disables support tickets for an account. While disabled, the API responds with error 20061. */
     readonly setEnabled: (enabled: boolean, account?: SandboxAccount) => Effect.Effect<void>
     /** Revokes all tokens of an account. The token endpoint still issues new ones. */
@@ -150,10 +158,15 @@ export class Sandbox extends Context.Service<
     ) => Effect.Effect<void>
     /** Removes all faults from the queue. */
     readonly clearFaults: Effect.Effect<void>
-    /** The requests so far, in order, including those that were refused or lost by a fault. */
+    /** The requests so far, in order, including those that were refused or lost by a fault: the latest 10,000. */
     readonly requests: Effect.Effect<ReadonlyArray<SandboxRequest>>
-    /** The number of requests so far, to one endpoint or in total. */
+    /** The number of all requests so far, to one endpoint or in total. */
     readonly count: (route?: Route) => Effect.Effect<number>
+    /**
+     * Waits until this number of requests to one endpoint has arrived and the sandbox has processed them: the ticket of a
+     * create is stored by then. A response that a fault delays or loses may be outstanding. Does not depend on the `Clock`.
+     */
+    readonly awaitRequests: (route: Route, count: number) => Effect.Effect<void>
     /** Handles one request. All layers use it, and a custom transport can. */
     readonly handle: (request: HttpServerRequest) => Effect.Effect<HttpServerResponse, ConnectionLost>
   }
@@ -207,7 +220,7 @@ export class Sandbox extends Context.Service<
 
 const make = (options: SandboxOptions, fork: (effect: Effect.Effect<unknown>) => void): Sandbox["Service"] => {
   const accounts = new Accounts()
-  const tickets = new Tickets()
+  const tickets = new Tickets(options.seed)
   const webhooks = new Webhooks(fork)
   const faults = new Faults()
   const server = Server.make(
@@ -259,6 +272,7 @@ const make = (options: SandboxOptions, fork: (effect: Effect.Effect<unknown>) =>
       }),
     emit: (content, account) => Effect.suspend(() => webhooks.emit(clientIdOf(account), content)),
     deliveries: Effect.sync(() => webhooks.deliveries),
+    awaitDeliveries: (count) => webhooks.awaitDeliveries(count),
     setEnabled: (enabled, account) =>
       Effect.sync(() => {
         entryOf(account).enabled = enabled
@@ -275,8 +289,8 @@ const make = (options: SandboxOptions, fork: (effect: Effect.Effect<unknown>) =>
       ),
     clearFaults: Effect.sync(() => faults.clear()),
     requests: Effect.sync(() => server.received()),
-    count: (route) =>
-      Effect.sync(() => server.received().filter((request) => route === undefined || request.route === route).length),
+    count: (route) => Effect.sync(() => server.count(route)),
+    awaitRequests: (route, count) => server.awaitProcessed(route, count),
     handle: server.handle
   }
 }

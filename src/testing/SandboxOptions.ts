@@ -9,7 +9,7 @@ import type { TicketId } from "../domain/TicketId.ts"
 import type { SandboxAccount } from "./SandboxAccount.ts"
 
 /**
- * Options of the token endpoint of a sandbox.
+ * Options of a sandbox: its token endpoint, and the ids of its tickets.
  *
  * @category options
  * @since 0.1.0
@@ -19,6 +19,12 @@ export interface SandboxOptions {
   readonly tokenLifetime?: Duration.Input | undefined
   /** The case of the field names in a token response. Real servers use both. Default: `camelCase`. */
   readonly tokenResponseCase?: "camelCase" | "snake_case" | undefined
+  /**
+   * Determines the ids and the issue keys of the tickets, an integer from 0 to 2^48 - 1. With seed `0` the first ticket is
+   * `00000000-0000-4000-8000-000000000001`, with the issue key `SUP-1001`. Default: random, so that a restarted sandbox does
+   * not repeat ids that a persistent inbox remembers.
+   */
+  readonly seed?: number | undefined
 }
 
 /**
@@ -41,10 +47,10 @@ export interface OutcomeOptions {
  * @since 0.1.0
  */
 export interface SeedOptions extends OutcomeOptions {
-  /** Default: the next id, from `00000000-0000-4000-8000-000000000001`. */
+  /** Default: the next id. The option `seed` of the sandbox determines the first. */
   readonly ticketId?: TicketId | undefined
   /** The account that the ticket belongs to. Default: the default account of the sandbox. */
   readonly account?: SandboxAccount | undefined
-  /** The issue key of the ticket if its outcome is `Created`. Default: `SUP-1001` for the first ticket, and so on. */
+  /** The issue key of the ticket if its outcome is `Created`. Default: the next key, see `seed`. */
   readonly issueKey?: IssueKey | undefined
 }

@@ -15,6 +15,9 @@ import type { TicketId } from "../domain/TicketId.ts"
 export interface SandboxFile {
   readonly name: string
   readonly type: string
+  /** The number of bytes of the file. */
+  readonly size: number
+  /** The content: of a file of more than 16 MiB, only the first 16 MiB. */
   readonly bytes: Uint8Array
 }
 

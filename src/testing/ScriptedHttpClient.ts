@@ -14,6 +14,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import type { Mutable } from "effect/Types"
 import { ConnectionLost } from "./ConnectionLost.ts"
 
 /**
@@ -29,13 +30,16 @@ export interface ScriptedRequest {
   readonly url: string
   /** The headers by their names in lower case. */
   readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
-  /** The body as text. Empty if the request has no body. */
+  /** The body as text. Empty if the request has no body, or if the step is `"refused"`: then the body is not read. */
   readonly body: string
 }
 
 /**
  * The reply to one request: a response as plain data or as a web `Response`, a refused connection (`"refused"`), or no
  * response until the request is interrupted (`"hang"`).
+ *
+ * A `Response` may be the reply to several requests: each receives a clone. If the test has read its body, the request
+ * fails with a `TransportError`.
  *
  * @category models
  * @since 0.1.0
@@ -83,13 +87,36 @@ const connectionRefused = (request: HttpClientRequest) =>
     })
   )
 
+const failure = (request: HttpClientRequest, description: string) => (cause: unknown) =>
+  new HttpClientError({
+    reason: new TransportError({ request, description, cause: new Error(description, { cause }) })
+  })
+
+const cloneResponse = (request: HttpClientRequest, response: Response) =>
+  Effect.try({
+    try: () => response.clone(),
+    catch: failure(
+      request,
+      "ScriptedHttpClient: the body of the scripted Response has been read. Script a Response that nothing else reads."
+    )
+  })
+
+/** Reads the body of a request as a transport does once it has a connection. */
+const readBody = (request: HttpClientRequest): Effect.Effect<string, HttpClientError> =>
+  Effect.mapError(
+    HttpServerRequest.fromClientRequest(request).text,
+    failure(request, "ScriptedHttpClient: the body of the request could not be read.")
+  )
+
 const respond = (
   request: HttpClientRequest,
   reply: ScriptedReply
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError> => {
   if (reply === "hang") return Effect.never
   if (reply === "refused") return connectionRefused(request)
-  if (reply instanceof Response) return Effect.succeed(HttpClientResponse.fromWeb(request, reply))
+  if (reply instanceof Response) {
+    return Effect.map(cloneResponse(request, reply), (clone) => HttpClientResponse.fromWeb(request, clone))
+  }
   const { headers = {}, json, status, text = "" } = reply
   const response =
     json === undefined
@@ -130,15 +157,15 @@ export const ScriptedHttpClient = {
     script: ReadonlyArray<ScriptedStep> | ((request: ScriptedRequest, index: number) => Effect.Effect<ScriptedReply>)
   ): Effect.Effect<ScriptedHttpClient> =>
     Effect.sync(() => {
-      const requests: Array<ScriptedRequest> = []
+      const requests: Array<Mutable<ScriptedRequest>> = []
       const client = HttpClient.make((request, url) =>
         Effect.gen(function* () {
-          const recorded: ScriptedRequest = {
+          const recorded: Mutable<ScriptedRequest> = {
             at: yield* Clock.currentTimeMillis,
             method: request.method,
             url: url.href,
             headers: Headers.redact(request.headers, yield* Headers.CurrentRedactedNames),
-            body: yield* Effect.orDie(HttpServerRequest.fromClientRequest(request).text)
+            body: ""
           }
           const index = requests.push(recorded) - 1
           const step = typeof script === "function" ? script : script[index]
@@ -149,12 +176,14 @@ export const ScriptedHttpClient = {
               )
             )
           }
-          return yield* respond(request, typeof step === "function" ? yield* step(recorded, index) : step)
+          if (step === "refused") return yield* connectionRefused(request)
+          recorded.body = yield* readBody(request)
+          return yield* respond(request, typeof step === "function" ? yield* step({ ...recorded }, index) : step)
         })
       )
       return {
         layer: Layer.succeed(HttpClient.HttpClient, client),
-        requests: Effect.sync(() => [...requests]),
+        requests: Effect.sync(() => requests.map((request) => ({ ...request }))),
         times: Effect.sync(() => requests.map(({ at }) => at))
       }
     })

@@ -159,7 +159,7 @@ describe("the error of retrieve", () => {
         { headers: { "CF-Ray": "d" }, requestId: "d" },
         { headers: { "x-request-id": "", "cf-ray": "d" }, requestId: "d" },
         { headers: { "cf-ray": "d", "x-request-id": "a" }, requestId: "a" },
-        { headers: { "x-request-id": "x".repeat(129) }, requestId: "x".repeat(128) },
+        { headers: { "x-request-id": "x".repeat(129) }, requestId: `${"x".repeat(127)}…` },
         { headers: {}, requestId: undefined }
       ]
       for (const { headers, requestId } of cases) {
@@ -214,14 +214,14 @@ describe("the error of retrieve", () => {
 })
 
 describe("deeply nested JSON", () => {
-  it.effect("is truncated at a depth of 100 levels, where an ellipsis marks the cut", () =>
+  it.effect("is truncated at a depth of 10 levels, where an ellipsis marks the cut", () =>
     Effect.gen(function* () {
       const nested = (levels: number, value: string): unknown => (levels === 0 ? value : [nested(levels - 1, value)])
-      // The body and its `detail` are two more levels.
+      // `detail` is one more level.
       for (const { expected, levels } of [
-        { levels: 98, expected: nested(98, "Bearer <redacted>") },
-        { levels: 99, expected: nested(99, "Bearer <redacted>") },
-        { levels: 100, expected: nested(99, "…") }
+        { levels: 8, expected: nested(8, "Bearer <redacted>") },
+        { levels: 9, expected: nested(9, "Bearer <redacted>") },
+        { levels: 10, expected: nested(9, "…") }
       ]) {
         const detail = { nested: nested(levels, "Bearer abcdefghijkl") }
         const error = yield* Effect.flip(retrieveFrom(404, { ...apiErrors.notFound, detail }))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Redacted from "effect/Redacted"
-import { redact } from "../../src/domain/Redaction.ts"
+import { makeSanitizer } from "../../src/domain/sanitize.ts"
 import { classify, rawResponse } from "./responses.ts"
 
 const visible = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index)).join("")
@@ -26,7 +26,7 @@ describe("redaction", () => {
       for (const length of [40, 2400, 8192, 65_536]) {
         const secret = secretOf(length)
         const text = `before &amp; 100%25 \\n ${escape(secret)} after &amp; \\" İ`
-        const redacted = redact(text, [Redacted.make(secret)])
+        const redacted = makeSanitizer([Redacted.make(secret)]).text(text)
         assert.strictEqual(redacted, "<redacted>", `${length}`)
       }
     })
@@ -36,7 +36,7 @@ describe("redaction", () => {
     const secret = "a-token/of+the=tests"
     const text = `before &amp; 100%25 \\n ${secret} after ${secret} &amp; \\" İ`
     assert.strictEqual(
-      redact(text, [Redacted.make(secret)]),
+      makeSanitizer([Redacted.make(secret)]).text(text),
       'before &amp; 100%25 \\n <redacted> after <redacted> &amp; \\" İ'
     )
   })
@@ -46,7 +46,7 @@ describe("redaction", () => {
     for (const special of ["\\", "%", "&", "+", "a", "&amp;", "%25", "\\u005c"]) {
       for (const secret of [`${special.repeat(8)}x`, special.repeat(2000)]) {
         const text = special.repeat(Math.floor(size / special.length))
-        assert.isString(redact(text, [Redacted.make(secret)]))
+        assert.isString(makeSanitizer([Redacted.make(secret)]).text(text))
       }
     }
   })

@@ -202,10 +202,10 @@ describe("the limit of 64 KiB on response bodies", () => {
     )
   }
 
-  it.effect("applies in process, with a content-length and without", () =>
+  it.effect("applies in process, with a content-length, with a wrong one and without", () =>
     Effect.gen(function* () {
       for (const bytes of [limit, limit + 1]) {
-        for (const options of [{ contentLength: bytes }, {}]) {
+        for (const options of [{ contentLength: bytes }, { contentLength: 11 }, {}]) {
           const { get } = yield* httpOn(streamingClient(Stream.succeed(json(bytes)), options).layer)
           const exit = yield* Effect.exit(get)
           assert.strictEqual(Exit.isSuccess(exit), bytes === limit)

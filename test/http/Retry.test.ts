@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as HttpClient from "effect/http/HttpClient"
 import { HttpClientError, TransportError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -8,12 +11,15 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
+import * as TestClock from "effect/testing/TestClock"
 import type { RequestOptions, RipioHttpError } from "../../src/index.ts"
 import { Fault, type ScriptedReply } from "../../src/testing/index.ts"
 import { apiErrors, ticketId } from "../support/fixtures.ts"
 import { httpOn, onSandbox, operation, scriptedHttp } from "../support/harness.ts"
 import { reasonOf } from "../support/reasonOf.ts"
 import { always, ok } from "../support/replies.ts"
+import { shiftedClock } from "../support/shiftedClock.ts"
+import { untyped } from "../support/untyped.ts"
 import { draws, failsWithin, gaps, within } from "../support/virtualTime.ts"
 
 describe("the retry policy", () => {
@@ -29,6 +35,11 @@ describe("the retry policy", () => {
     { name: "502", reply: { status: 502, text: "<html>Bad Gateway</html>" }, reason: "ServerFailed" },
     { name: "503", reply: { status: 503 }, reason: "ServerFailed" },
     { name: "504", reply: { status: 504 }, reason: "ServerFailed" },
+    ...[520, 521, 522, 523, 524].map((status) => ({
+      name: `${status} of Cloudflare`,
+      reply: { status, text: "error code: " + status },
+      reason: "ServerFailed"
+    })),
     {
       name: "500 with an error body of the API",
       reply: { status: 500, json: { code: 1, type: "T", detail: {}, status: 500 } },
@@ -110,6 +121,8 @@ describe("the retry policy", () => {
     },
     { name: "501", reply: { status: 501 }, tag: "ServerFailed" },
     { name: "505", reply: { status: 505 }, tag: "ServerFailed" },
+    { name: "519", reply: { status: 519 }, tag: "ServerFailed" },
+    { name: "525", reply: { status: 525 }, tag: "ServerFailed" },
     { name: "599", reply: { status: 599 }, tag: "ServerFailed" },
     { name: "JSON of another shape", reply: { status: 200, json: { ok: "yes" } }, tag: "UnexpectedResponse" },
     { name: "a body that is not JSON", reply: { status: 200, text: "<html></html>" }, tag: "UnexpectedResponse" },
@@ -184,6 +197,53 @@ describe("a custom retry schedule", () => {
       assert.deepInclude(error, { attempts: 5 })
       assert.deepStrictEqual(yield* times, [0, 100, 300, 700, 1500])
       assert.strictEqual(after, 1500)
+    })
+  )
+
+  const loops: ReadonlyArray<{ readonly title: string; readonly delay: Duration.Duration }> = [
+    { title: "zero", delay: Duration.zero },
+    { title: "below the floor", delay: Duration.millis(1) },
+    { title: "negative", delay: Duration.seconds(-1) },
+    { title: "minus infinity", delay: Duration.negativeInfinity },
+    { title: "NaN", delay: Duration.millis(NaN) },
+    { title: "NaN, as a plain number", delay: untyped(NaN) }
+  ]
+
+  it.effect.each(loops)("whose delays are $title retries twice at once, and then every 100 ms", ({ delay }) =>
+    Effect.gen(function* () {
+      const step = Effect.succeed<[number, Duration.Duration]>([0, delay])
+      const { get, times } = yield* scriptedHttp(always("refused"), {
+        retry: Schedule.fromStep(Effect.succeed(() => step))
+      })
+      const fiber = yield* Effect.forkChild(get, { startImmediately: true })
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.interrupt(fiber)
+      assert.isAtMost((yield* times).length, 103)
+      assert.deepStrictEqual(gaps(yield* times).slice(2, 5), [100, 100, 100])
+      yield* TestClock.adjust("1 minute")
+      assert.isAtMost((yield* times).length, 103)
+    })
+  )
+
+  it.effect.each(["-2 days", "2 days"] as const)("does not notice that the wall clock is set by %s", (offset) =>
+    Effect.gen(function* () {
+      const { clock, shift } = yield* shiftedClock
+      const retry = Schedule.fixed("1 second").pipe(Schedule.upTo({ duration: "4500 millis" }))
+      const { get, times } = yield* scriptedHttp(always({ status: 503 }), { retry })
+      const fiber = yield* Effect.flip(get).pipe(
+        Effect.provideService(Clock.Clock, clock),
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* TestClock.adjust("1500 millis")
+      const before = yield* times
+      shift(Duration.toMillis(offset))
+      yield* TestClock.adjust("1 minute")
+      assert.deepInclude(yield* Fiber.join(fiber), { attempts: 6 })
+      assert.deepStrictEqual(before, [0, 1000])
+      assert.deepStrictEqual(
+        (yield* times).slice(2).map((at) => at - Duration.toMillis(offset)),
+        [2000, 3000, 4000, 5000]
+      )
     })
   )
 

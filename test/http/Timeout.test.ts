@@ -7,7 +7,9 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { Fault, type ScriptedStep } from "../../src/testing/index.ts"
+import * as TestClock from "effect/testing/TestClock"
+import { Fault, type ScriptedReply, type ScriptedStep } from "../../src/testing/index.ts"
+import { collectLogs } from "../support/collectLogs.ts"
 import { httpOn, onSandbox, operation, scriptedHttp } from "../support/harness.ts"
 import { reasonOf } from "../support/reasonOf.ts"
 import { always, ok } from "../support/replies.ts"
@@ -64,23 +66,90 @@ describe("the timeout", () => {
     })
   )
 
-  it.live("waits until the request that it interrupts has ended", () =>
+  /** Transports that do not end when they are interrupted, or not at once. */
+  const stubborn: ReadonlyArray<{ readonly name: string; readonly step: () => Effect.Effect<ScriptedReply> }> = [
+    { name: "that cannot be interrupted and never ends", step: () => Effect.uninterruptible(Effect.never) },
+    {
+      name: "that cannot be interrupted and responds late",
+      step: () => Effect.uninterruptible(Effect.delay(Effect.succeed(ok), "1 minute"))
+    },
+    {
+      name: "that cannot be interrupted and dies late",
+      step: () => Effect.uninterruptible(Effect.delay(Effect.die(new Error("too late")), "1 minute"))
+    },
+    {
+      name: "that takes long to clean up",
+      step: () => Effect.onInterrupt(Effect.never, () => Effect.sleep("1 minute"))
+    },
+    {
+      name: "whose clean-up dies",
+      step: () => Effect.onInterrupt(Effect.never, () => Effect.die(new Error("no clean-up")))
+    }
+  ]
+
+  it.effect.each(stubborn)("holds on a transport $name", ({ step }) =>
     Effect.gen(function* () {
-      let ended = false
-      const { get } = yield* scriptedHttp(
-        () =>
-          Effect.onInterrupt(Effect.never, () =>
-            Effect.delay(
-              Effect.sync(() => {
-                ended = true
-              }),
-              "20 millis"
-            )
-          ),
-        { retry: { times: 0 }, timeout: "20 millis" }
+      const { get, times } = yield* scriptedHttp(step, { retry })
+      const logs = yield* collectLogs(
+        Effect.gen(function* () {
+          const { after, error } = yield* failsWithin("32 seconds", get)
+          assert.deepStrictEqual(fieldsOf(reasonOf(error)), timedOut)
+          assert.deepStrictEqual({ times: yield* times, after }, { times: [0, 11_000, 22_000], after: 32_000 })
+          yield* TestClock.adjust("1 hour")
+        })
       )
+      // Whatever an abandoned request does later, no request follows, and no line except one for each retry.
+      assert.strictEqual((yield* times).length, 3)
+      assert.deepStrictEqual(
+        logs.map((line) => line.slice(0, 15)),
+        ["Debug: Retrying", "Debug: Retrying"]
+      )
+    })
+  )
+
+  it.effect.each(stubborn)("also ends the interruption of a call on a transport $name", ({ step }) =>
+    Effect.gen(function* () {
+      const { get, times } = yield* scriptedHttp(step, { retry })
+      const fiber = yield* Effect.forkChild(get, { startImmediately: true })
+      yield* TestClock.adjust("4 seconds")
+      const interruption = yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true })
+      yield* TestClock.adjust("6 seconds")
+      assert.isDefined(interruption.pollUnsafe())
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(yield* times, [0])
+    })
+  )
+
+  it.live("reports no unhandled error if an abandoned request rejects", () =>
+    Effect.gen(function* () {
+      const unhandled: Array<unknown> = []
+      const listener = (error: unknown) => void unhandled.push(error)
+      process.on("unhandledRejection", listener)
+      yield* Effect.addFinalizer(() => Effect.sync(() => process.off("unhandledRejection", listener)))
+      const rejectLate = () =>
+        new Promise<never>((_, reject) => {
+          setTimeout(() => reject(new Error("too late")), 40)
+        })
+      const { get } = yield* scriptedHttp(() => Effect.uninterruptible(Effect.promise(rejectLate)), {
+        retry: { times: 0 },
+        timeout: "10 millis"
+      })
       assert.strictEqual(reasonOf(yield* Effect.flip(get))._tag, "TimedOut")
-      assert.isTrue(ended)
+      yield* Effect.sleep("80 millis")
+      assert.deepStrictEqual(unhandled, [])
+    })
+  )
+
+  it.effect("interrupts the request before the call fails", () =>
+    Effect.gen(function* () {
+      const events: Array<string> = []
+      const hang = Effect.onInterrupt(Effect.never, () => Effect.sync(() => events.push("interrupted")))
+      const { get } = yield* scriptedHttp(() => hang, { retry: { times: 0 } })
+      yield* failsWithin(
+        "1 minute",
+        Effect.tapError(get, () => Effect.sync(() => events.push("failed")))
+      )
+      assert.deepStrictEqual(events, ["interrupted", "failed"])
     })
   )
 

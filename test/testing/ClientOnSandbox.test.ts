@@ -12,7 +12,7 @@ describe("the client on the sandbox", () => {
   it.effect("polls a ticket until its outcome, with one token request", () =>
     onSandbox(({ sandbox, tickets }) =>
       Effect.gen(function* () {
-        const ticketId = yield* sandbox.seed({ after: "2500 millis" })
+        const ticketId = yield* sandbox.seed({ after: "2500 millis", issueKey: IssueKey.make("SUP-1001") })
         const wait = tickets.awaitOutcome(ticketId, { schedule: Schedule.spaced("1 second") })
         const fiber = yield* Effect.forkChild(wait, { startImmediately: true })
         yield* TestClock.adjust("1 hour")
@@ -123,6 +123,6 @@ describe("the client on the sandbox", () => {
         Effect.provide(client, { local: true })
       )
       assert.deepStrictEqual(ticket, { _tag: "Created", ticketId, issueKey: IssueKey.make("SUP-1001") })
-    }).pipe(Effect.provide(Sandbox.layer()))
+    }).pipe(Effect.provide(Sandbox.layer({ seed: 0 })))
   )
 })

@@ -32,8 +32,8 @@ for (const { title, transport } of transports) {
           summary: "No aparece mi depósito",
           description: "first\r\nsecond 😀",
           files: [
-            { name: 'a "photo" ñ.png', type: "image/png", bytes: everyByte },
-            { name: "empty.txt", type: "text/plain", bytes: new Uint8Array() }
+            { name: 'a "photo" ñ.png', type: "image/png", size: 256, bytes: everyByte },
+            { name: "empty.txt", type: "text/plain", size: 0, bytes: new Uint8Array() }
           ],
           state: "Pending"
         }

@@ -41,7 +41,7 @@ for (const { title, transport } of transports) {
         assert.strictEqual(stored.length, 3)
         for (const { description, files } of stored) {
           assert.strictEqual(description, "first\r\nsecond 😀")
-          assert.deepEqual(files, [{ name: "f", type: "application/octet-stream", bytes: everyByte }])
+          assert.deepEqual(files, [{ name: "f", type: "application/octet-stream", size: 256, bytes: everyByte }])
         }
       }))
 

@@ -8,6 +8,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { ScriptedHttpClient } from "../../src/testing/index.ts"
+import { scriptedHttp } from "../support/harness.ts"
 
 const url = "https://api.test/a/?b=1"
 
@@ -103,5 +104,51 @@ describe("ScriptedHttpClient", () => {
       const recorded = yield* scripted.requests
       assert.notInclude(JSON.stringify(recorded) + inspect(recorded), "token-in-clear")
     })
+  )
+
+  const texts = Effect.flatMap(HttpClient.get(url), ({ status, text }) =>
+    Effect.map(text, (body) => `${status} ${body}`)
+  )
+  const shared = () => new Response("the same", { status: 203 })
+
+  it.effect("a Response may serve several requests, in a list and from a function", () =>
+    Effect.gen(function* () {
+      const response = shared()
+      for (const script of [[response, response, response], () => Effect.succeed(response)]) {
+        const scripted = yield* ScriptedHttpClient.make(script)
+        const bodies = yield* Effect.replicateEffect(texts, 3).pipe(Effect.provide(scripted.layer))
+        assert.deepStrictEqual(bodies, ["203 the same", "203 the same", "203 the same"])
+      }
+    })
+  )
+
+  for (const [name, use] of [
+    ["was read", (response: Response): Promise<unknown> => response.text()],
+    ["is being read", (response: Response) => Promise.resolve(response.body?.getReader())]
+  ] as const) {
+    it.effect(`a Response whose body ${name} by the test is a TransportError that says so`, () =>
+      Effect.gen(function* () {
+        const response = shared()
+        yield* Effect.promise(() => use(response))
+        const scripted = yield* ScriptedHttpClient.make([response, { status: 200, text: "next" }])
+        const error = yield* Effect.flip(texts).pipe(Effect.provide(scripted.layer))
+        assert.strictEqual(error.reason._tag, "TransportError")
+        assert.include(error.message, "the body of the scripted Response has been read")
+        assert.strictEqual(yield* texts.pipe(Effect.provide(scripted.layer)), "200 next")
+      })
+    )
+  }
+
+  it.effect("a Response that serves several requests of the client, with typed results only", () =>
+    Effect.gen(function* () {
+      const response = Response.json({ ok: true })
+      const { get } = yield* scriptedHttp([response, response])
+      assert.deepStrictEqual([yield* get, yield* get], [{ ok: true }, { ok: true }])
+      yield* Effect.promise(() => response.text())
+      const used = yield* scriptedHttp(() => Effect.succeed(response), { retry: { times: 0 } })
+      const error = yield* Effect.flip(used.get)
+      assert.strictEqual(error._tag, "RipioHttpError")
+      assert.include(error.message, "the body of the scripted Response has been read")
+    }).pipe(Effect.scoped)
   )
 })

@@ -43,10 +43,12 @@ const requestToken = (account: SandboxAccount) =>
     Effect.map((json) => json as { readonly accessToken?: string; readonly expiresIn?: number })
   )
 
-const eventLoopTurn = Effect.promise(() => new Promise<void>((resolve) => void setImmediate(resolve)))
-
 describe("explicit undefined selects the default of", () => {
-  const sandboxOptions: AllUndefined<SandboxOptions> = { tokenLifetime: undefined, tokenResponseCase: undefined }
+  const sandboxOptions: AllUndefined<SandboxOptions> = {
+    seed: undefined,
+    tokenLifetime: undefined,
+    tokenResponseCase: undefined
+  }
 
   it.effect("SandboxOptions: tokens live ten hours, names in camelCase", () =>
     Effect.gen(function* () {
@@ -81,51 +83,57 @@ describe("explicit undefined selects the default of", () => {
   )
 
   it.effect("addCustomer: a new customer of the default account, with an email address", () =>
-    onSandbox(({ sandbox, tickets }) =>
-      Effect.gen(function* () {
-        const options: AllUndefined<OptionsOf<"addCustomer">> = {
-          account: undefined,
-          customerId: undefined,
-          email: undefined
-        }
-        const customerId = yield* sandbox.addCustomer(options)
-        assert.strictEqual(customerId, CustomerId.make("00000000-0000-4000-9000-000000000002"))
-        assert.strictEqual((yield* tickets.create({ customerId, ...text })).ticketId, ticketId)
-      })
+    onSandbox(
+      ({ sandbox, tickets }) =>
+        Effect.gen(function* () {
+          const options: AllUndefined<OptionsOf<"addCustomer">> = {
+            account: undefined,
+            customerId: undefined,
+            email: undefined
+          }
+          const customerId = yield* sandbox.addCustomer(options)
+          assert.strictEqual(customerId, CustomerId.make("00000000-0000-4000-9000-000000000002"))
+          assert.strictEqual((yield* tickets.create({ customerId, ...text })).ticketId, ticketId)
+        }),
+      { seed: 0 }
     )
   )
 
   it.effect("seed: a ticket of the default account, created after 3 seconds", () =>
-    onSandbox(({ sandbox, tickets }) =>
-      Effect.gen(function* () {
-        const options: AllUndefined<SeedOptions> = {
-          account: undefined,
-          after: undefined,
-          issueKey: undefined,
-          outcome: undefined,
-          ticketId: undefined
-        }
-        assert.strictEqual(yield* sandbox.seed(options), ticketId)
-        yield* TestClock.adjust(2999)
-        assert.strictEqual((yield* tickets.retrieve(ticketId))._tag, "Pending")
-        yield* TestClock.adjust(1)
-        assert.deepStrictEqual(yield* tickets.retrieve(ticketId), created)
-      })
+    onSandbox(
+      ({ sandbox, tickets }) =>
+        Effect.gen(function* () {
+          const options: AllUndefined<SeedOptions> = {
+            account: undefined,
+            after: undefined,
+            issueKey: undefined,
+            outcome: undefined,
+            ticketId: undefined
+          }
+          assert.strictEqual(yield* sandbox.seed(options), ticketId)
+          yield* TestClock.adjust(2999)
+          assert.strictEqual((yield* tickets.retrieve(ticketId))._tag, "Pending")
+          yield* TestClock.adjust(1)
+          assert.deepStrictEqual(yield* tickets.retrieve(ticketId), created)
+        }),
+      { seed: 0 }
     )
   )
 
   it.effect("onCreate: created after 3 seconds, also after a call with other options", () =>
-    onSandbox(({ sandbox, tickets }) =>
-      Effect.gen(function* () {
-        const options: AllUndefined<OutcomeOptions> = { after: undefined, outcome: undefined }
-        yield* sandbox.onCreate({ outcome: "Failed", after: 0 })
-        yield* sandbox.onCreate(options)
-        yield* tickets.create({ customerId: sandbox.customer, ...text })
-        yield* TestClock.adjust(2999)
-        assert.strictEqual((yield* tickets.retrieve(ticketId))._tag, "Pending")
-        yield* TestClock.adjust(1)
-        assert.deepStrictEqual(yield* tickets.retrieve(ticketId), created)
-      })
+    onSandbox(
+      ({ sandbox, tickets }) =>
+        Effect.gen(function* () {
+          const options: AllUndefined<OutcomeOptions> = { after: undefined, outcome: undefined }
+          yield* sandbox.onCreate({ outcome: "Failed", after: 0 })
+          yield* sandbox.onCreate(options)
+          yield* tickets.create({ customerId: sandbox.customer, ...text })
+          yield* TestClock.adjust(2999)
+          assert.strictEqual((yield* tickets.retrieve(ticketId))._tag, "Pending")
+          yield* TestClock.adjust(1)
+          assert.deepStrictEqual(yield* tickets.retrieve(ticketId), created)
+        }),
+      { seed: 0 }
     )
   )
 
@@ -140,51 +148,49 @@ describe("explicit undefined selects the default of", () => {
   )
 
   it.effect("subscribe: one delivery at the end, signed with webhookSecret, with five retries", () =>
-    onSandbox(({ sandbox }) =>
-      Effect.gen(function* () {
-        const options: AllUndefined<SandboxWebhookOptions> = {
-          account: undefined,
-          delay: undefined,
-          forge: undefined,
-          reorderWindow: undefined,
-          retries: undefined,
-          secret: undefined,
-          times: undefined
-        }
-        const received: Array<{ readonly signature: string | null; readonly body: Uint8Array }> = []
-        const handler = async (request: Request) => {
-          received.push({
-            signature: request.headers.get("http-x-wh-signature-256"),
-            body: new Uint8Array(await request.arrayBuffer())
-          })
-          return new Response(null, { status: 503 })
-        }
-        yield* sandbox.subscribe(handler, options)
-        const attempts = (count: number) =>
-          Effect.andThen(eventLoopTurn, sandbox.deliveries).pipe(
-            Effect.repeat({
-              until: (all) => all.length >= count && all.every(({ status }) => status !== undefined)
+    onSandbox(
+      ({ sandbox }) =>
+        Effect.gen(function* () {
+          const options: AllUndefined<SandboxWebhookOptions> = {
+            account: undefined,
+            delay: undefined,
+            forge: undefined,
+            reorderWindow: undefined,
+            retries: undefined,
+            secret: undefined,
+            times: undefined
+          }
+          const received: Array<{ readonly signature: string | null; readonly body: Uint8Array }> = []
+          const handler = async (request: Request) => {
+            received.push({
+              signature: request.headers.get("http-x-wh-signature-256"),
+              body: new Uint8Array(await request.arrayBuffer())
             })
+            return new Response(null, { status: 503 })
+          }
+          yield* sandbox.subscribe(handler, options)
+          yield* sandbox.seed()
+          yield* TestClock.adjust("3 seconds")
+          yield* sandbox.awaitDeliveries(1)
+          assert.deepStrictEqual(yield* sandbox.deliveries, [
+            { at: 3000, content: created, attempt: 1, forged: false, status: 503 }
+          ])
+          for (const attempt of [2, 3, 4, 5, 6]) {
+            yield* TestClock.adjust("1 hour")
+            yield* sandbox.awaitDeliveries(attempt)
+          }
+          yield* TestClock.adjust("1 day")
+          assert.deepStrictEqual(
+            (yield* sandbox.deliveries).map(({ attempt, forged }) => [attempt, forged]),
+            [1, 2, 3, 4, 5, 6].map((attempt) => [attempt, false])
           )
-        yield* sandbox.seed()
-        yield* TestClock.adjust("3 seconds")
-        assert.deepStrictEqual(yield* attempts(1), [
-          { at: 3000, content: created, attempt: 1, forged: false, status: 503 }
-        ])
-        const anHour = Effect.andThen(TestClock.adjust("1 hour"), eventLoopTurn)
-        yield* Effect.repeat(Effect.andThen(anHour, sandbox.deliveries), { until: ({ length }) => length >= 6 })
-        yield* attempts(6)
-        yield* Effect.repeat(anHour, { times: 5 })
-        assert.deepStrictEqual(
-          (yield* sandbox.deliveries).map(({ attempt, forged }) => [attempt, forged]),
-          [1, 2, 3, 4, 5, 6].map((attempt) => [attempt, false])
-        )
-        const secret = Redacted.value(sandbox.webhookSecret)
-        assert.strictEqual(received.length, 6)
-        for (const { body, signature } of received) {
-          assert.strictEqual(signature, `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`)
-        }
-      })
+          const secret = Redacted.value(sandbox.webhookSecret)
+          assert.strictEqual(received.length, 6)
+          for (const { body, signature } of received) {
+            assert.strictEqual(signature, `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`)
+          }
+        }),
+      { seed: 0 }
     )
   )
 

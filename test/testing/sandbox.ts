@@ -8,7 +8,7 @@ import { inProcess } from "./transports.ts"
 export const withSandbox = <A, E>(
   test: (sandbox: Sandbox["Service"]) => Effect.Effect<A, E, Sandbox | HttpClient.HttpClient>,
   options?: SandboxOptions
-) => Sandbox.use(test).pipe(Effect.provide(inProcess(Sandbox.layer(options))))
+) => Sandbox.use(test).pipe(Effect.provide(inProcess(Sandbox.layer({ seed: 0, ...options }))))
 
 export const pendingBody = (ticketId: string) => ({ ticketId, status: "PENDING", issueKey: null })
 export const createdBody = (ticketId: string, issueKey: string) => ({ ticketId, status: "CREATED", issueKey })

@@ -27,13 +27,13 @@ const fetchWithoutRedirects = FetchHttpClient.layer.pipe(
 )
 
 /** Without a socket. */
-export const inProcess = (sandbox: Layer.Layer<Sandbox> = Sandbox.layer()) =>
+export const inProcess = (sandbox: Layer.Layer<Sandbox> = Sandbox.layer({ seed: 0 })) =>
   withBaseUrl.pipe(Layer.provide(Sandbox.layerHttpClient), Layer.provideMerge(sandbox))
 
 /** On a port of this machine. */
 const onPort =
   (client: Layer.Layer<HttpClient.HttpClient>): Transport =>
-  (sandbox = Sandbox.layer()) =>
+  (sandbox = Sandbox.layer({ seed: 0 })) =>
     HttpServer.layerTestClient.pipe(
       Layer.provide(client),
       Layer.merge(Sandbox.layerServer),
@@ -42,7 +42,7 @@ const onPort =
     )
 
 /** With the web handler of the sandbox in place of `fetch`. */
-const byWebHandler: Transport = (sandbox = Sandbox.layer()) =>
+const byWebHandler: Transport = (sandbox = Sandbox.layer({ seed: 0 })) =>
   withBaseUrl.pipe(
     Layer.provide(fetchWithoutRedirects),
     Layer.provide(

@@ -163,7 +163,8 @@ describe("concurrent waits", () => {
   it.effect("for the same ticket are independent of each other", () =>
     onSandbox(({ sandbox, tickets: { awaitOutcome, changes } }) =>
       Effect.gen(function* () {
-        const id = yield* sandbox.seed({ outcome: "Pending" })
+        const issueKey = IssueKey.make("SUP-1001")
+        const id = yield* sandbox.seed({ outcome: "Pending", issueKey })
         const fork = <A, E>(effect: Effect.Effect<A, E>) =>
           Effect.forkChild(Effect.exit(effect), { startImmediately: true })
         const interrupted = yield* fork(awaitOutcome(id, { schedule: exactSchedule }))
@@ -176,7 +177,7 @@ describe("concurrent waits", () => {
         assert.isTrue(Exit.isFailure(yield* Fiber.join(timedOut)))
         yield* sandbox.complete(id, "Created")
         yield* TestClock.adjust("1 minute")
-        const ticket = { _tag: "Created", ticketId: id, issueKey: IssueKey.make("SUP-1001") } as const
+        const ticket = { _tag: "Created", ticketId: id, issueKey } as const
         assert.deepStrictEqual(yield* Fiber.join(spaced), Exit.succeed(ticket))
         assert.deepStrictEqual(
           yield* Fiber.join(stream),

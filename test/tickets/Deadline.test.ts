@@ -3,12 +3,13 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { Fault } from "../../src/testing/index.ts"
 import { ticketId } from "../support/fixtures.ts"
 import { onSandbox } from "../support/harness.ts"
+import { untyped } from "../support/untyped.ts"
 import { fieldsOf, within } from "../support/virtualTime.ts"
 import {
   always,
@@ -20,7 +21,8 @@ import {
   pendingReply,
   pendingTicket,
   repeatLast,
-  scripted
+  scripted,
+  lastReasonOf
 } from "./polling.ts"
 
 describe("the deadline", () => {
@@ -30,34 +32,6 @@ describe("the deadline", () => {
       yield* TestClock.adjust("1 hour")
       const { after, error } = yield* failsPending("1 hour", awaitOutcome(ticketId, { deadline: "1 minute" }))
       assert.strictEqual(after, 60_000)
-      assert.strictEqual(Duration.toMillis(error.elapsed), 60_000)
-    })
-  )
-
-  it.effect("does not move with the wall clock", () =>
-    Effect.gen(function* () {
-      const { awaitOutcome } = yield* scripted(always(pendingReply))
-      const clock = yield* Clock.Clock
-      let setBack = 0
-      const wallClock: Clock.Clock = {
-        sleep: (duration) => clock.sleep(duration),
-        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
-        currentTimeNanos: clock.currentTimeNanos,
-        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-        monotonicTimeNanos: clock.monotonicTimeNanos,
-        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() - setBack,
-        currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now - setBack)
-      }
-      const fiber = yield* awaitOutcome(ticketId, { deadline: "1 minute" }).pipe(
-        Effect.provideService(Clock.Clock, wallClock),
-        Effect.flip,
-        Effect.forkChild({ startImmediately: true })
-      )
-      yield* TestClock.adjust("10 seconds")
-      setBack = 3_600_000
-      yield* TestClock.adjust("50 seconds")
-      const error = yield* Fiber.join(fiber)
-      assert(error._tag === "OutcomePending")
       assert.strictEqual(Duration.toMillis(error.elapsed), 60_000)
     })
   )
@@ -169,7 +143,22 @@ describe("the deadline", () => {
 
   const invalid: ReadonlyArray<{ readonly title: string; readonly deadline: Duration.Input }> = [
     { title: "negative", deadline: -1 },
-    { title: "minus infinity", deadline: Duration.negativeInfinity }
+    { title: "minus infinity", deadline: Duration.negativeInfinity },
+    { title: "NaN", deadline: NaN },
+    { title: "NaN seconds", deadline: { seconds: NaN } },
+    { title: "NaN of a pair", deadline: [NaN, 0] },
+    { title: "null", deadline: untyped(null) },
+    { title: "a word", deadline: untyped("soon") },
+    { title: "a number as text", deadline: untyped("60") },
+    { title: "a duration of an unknown unit", deadline: untyped("5 fortnights") },
+    { title: "an object without a unit", deadline: {} },
+    { title: "an object of an unknown unit", deadline: untyped({ second: 60 }) },
+    { title: "text in a unit", deadline: untyped({ seconds: "soon" }) },
+    { title: "a Date", deadline: untyped(new Date(0)) },
+    { title: "an empty list", deadline: untyped([]) },
+    { title: "a boolean", deadline: untyped(true) },
+    { title: "a symbol", deadline: untyped(Symbol("soon")) },
+    { title: "a function", deadline: untyped(() => 1) }
   ]
   it.effect.each(invalid)("that is $title fails before the first poll", ({ deadline }) =>
     Effect.gen(function* () {
@@ -177,11 +166,31 @@ describe("the deadline", () => {
       const { error } = yield* failsPending(0, awaitOutcome(ticketId, { deadline }))
       assert.deepInclude(error.lastError, { attempts: 0, operation: "awaitOutcome" })
       assert.strictEqual(
-        error.lastError?.reason.message,
+        lastReasonOf(error)?.message,
         "the request was not sent: deadline: expected a duration that is not negative"
       )
       assert.deepStrictEqual(yield* times, [])
     })
+  )
+
+  it.effect.each(["NaN", "a word", "null"] as const)("of changes that is %s fails before the first poll", (title) =>
+    Effect.gen(function* () {
+      const { changes, times } = yield* scripted([])
+      const deadline = untyped(title === "NaN" ? NaN : title === "null" ? null : title)
+      const { error } = yield* failsPending(0, Stream.runDrain(changes(ticketId, { deadline })))
+      assert.strictEqual(lastReasonOf(error)?._tag, "InvalidRequest")
+      assert.deepStrictEqual(yield* times, [])
+    })
+  )
+
+  it.effect.each([0, 0n, [0, 0], { seconds: 0 }, { minutes: 0, seconds: undefined }] as const)(
+    "of zero, however it is written, is valid: %o",
+    (deadline) =>
+      Effect.gen(function* () {
+        const { awaitOutcome } = yield* scripted([])
+        const { error } = yield* failsPending(0, awaitOutcome(ticketId, { deadline: untyped(deadline) }))
+        assert.isUndefined(error.lastError)
+      })
   )
 
   it.effect("is checked again after a wait, because a timer may fire late", () =>

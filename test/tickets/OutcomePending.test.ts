@@ -5,7 +5,7 @@ import * as Schedule from "effect/Schedule"
 import { RipioHttpError } from "../../src/index.ts"
 import { ticketId } from "../support/fixtures.ts"
 import { fieldsOf } from "../support/virtualTime.ts"
-import { always, failsPending, pendingReply, pendingTicket, repeatLast, scripted } from "./polling.ts"
+import { always, failsPending, pendingReply, pendingTicket, repeatLast, scripted, lastReasonOf } from "./polling.ts"
 
 describe("OutcomePending", () => {
   it.effect("holds the last ticket, the last error, the number of polls and the elapsed time", () =>
@@ -40,7 +40,7 @@ describe("OutcomePending", () => {
       const { awaitOutcome } = yield* scripted(always("refused"))
       const { error } = yield* failsPending("1 minute", awaitOutcome(ticketId, { deadline: "1 minute" }))
       assert.isUndefined(error.lastTicket)
-      assert.strictEqual(error.lastError?.reason._tag, "TransportFailed")
+      assert.strictEqual(lastReasonOf(error)?._tag, "TransportFailed")
     })
   )
 
@@ -49,7 +49,7 @@ describe("OutcomePending", () => {
       const { awaitOutcome } = yield* scripted(repeatLast({ status: 500 }, pendingReply))
       const { error } = yield* failsPending("1 minute", awaitOutcome(ticketId, { deadline: "1 minute" }))
       assert.strictEqual(error.lastTicket?._tag, "Pending")
-      assert.strictEqual(error.lastError?.reason._tag, "ServerFailed")
+      assert.strictEqual(lastReasonOf(error)?._tag, "ServerFailed")
     })
   )
 

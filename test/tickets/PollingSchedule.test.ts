@@ -4,10 +4,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import { IssueKey, makePollingSchedule, type RipioHttpError, type SupportTicket } from "../../src/index.ts"
 import type { ScriptedReply } from "../../src/testing/index.ts"
 import { ticketId } from "../support/fixtures.ts"
 import { onSandbox } from "../support/harness.ts"
+import { untyped } from "../support/untyped.ts"
 import { draws, fieldsOf, gaps, within } from "../support/virtualTime.ts"
 import {
   always,
@@ -21,19 +23,18 @@ import {
   pendingTicket,
   pollTimes,
   repeatLast,
-  scripted
+  scripted,
+  lastReasonOf
 } from "./polling.ts"
 
 describe("the polls of awaitOutcome", () => {
   it.effect("start at once, follow after 1 s, and then after waits 1.5 times as long each, at most 30 s", () =>
     onSandbox(({ sandbox, tickets }) =>
       Effect.gen(function* () {
-        const id = yield* sandbox.seed({ after: "150 seconds" })
+        const issueKey = IssueKey.make("SUP-1001")
+        const id = yield* sandbox.seed({ after: "150 seconds", issueKey })
         const { after, exit } = yield* within("1 hour", tickets.awaitOutcome(id, { schedule: exactSchedule }))
-        assert.deepStrictEqual(
-          exit,
-          Exit.succeed({ _tag: "Created", ticketId: id, issueKey: IssueKey.make("SUP-1001") } as const)
-        )
+        assert.deepStrictEqual(exit, Exit.succeed({ _tag: "Created", ticketId: id, issueKey } as const))
         const times = [0, 1000, 2500, 4750, 8125, 13_188, 20_782, 32_173, 49_259, 74_888, 104_888, 134_888, 164_888]
         assert.deepStrictEqual(yield* pollTimes(sandbox), times)
         assert.strictEqual(after, 164_888)
@@ -174,8 +175,105 @@ describe("a polling schedule", () => {
         repeatLast(pendingReply, { status: 502 }, { status: 200, text: "{" })
       )
       const { error } = yield* failsPending("1 hour", awaitOutcome(ticketId, { schedule }))
-      assert.strictEqual(error.lastError?.reason._tag, "UnexpectedResponse")
+      assert.strictEqual(lastReasonOf(error)?._tag, "UnexpectedResponse")
       assert.deepStrictEqual(yield* times, [0, 1000, 2000])
+    })
+  )
+})
+
+describe("the delays of a polling schedule", () => {
+  const loops: ReadonlyArray<{ readonly title: string; readonly delay: Duration.Duration }> = [
+    { title: "zero", delay: Duration.zero },
+    { title: "negative", delay: Duration.seconds(-1) },
+    { title: "minus infinity", delay: Duration.negativeInfinity },
+    { title: "NaN", delay: Duration.millis(NaN) },
+    { title: "NaN, as a plain number", delay: untyped(NaN) },
+    { title: "below 100 ms", delay: Duration.millis(99) },
+    { title: "one nanosecond", delay: Duration.nanos(1n) },
+    { title: "100 ms", delay: Duration.millis(100) }
+  ]
+  it.effect.each(loops)("are at least 100 ms: $title", ({ delay }) =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(always(pendingReply))
+      const step = Effect.succeed<[number, Duration.Duration]>([0, delay])
+      const schedule = Schedule.fromStep(Effect.succeed(() => step))
+      yield* failsPending("1 second", awaitOutcome(ticketId, { schedule, deadline: "1 second" }))
+      assert.deepStrictEqual(yield* times, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900])
+    })
+  )
+
+  it.effect("are at least 100 ms for makePollingSchedule and for failed polls too", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(always("refused"))
+      const schedule = makePollingSchedule({ first: 1, max: 1 })
+      yield* failsPending("1 second", awaitOutcome(ticketId, { schedule, deadline: 301 }))
+      assert.deepStrictEqual(yield* times, [0, 100, 200, 300])
+    })
+  )
+
+  it.effect("of infinity leave the first poll the only one", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(always(pendingReply))
+      const { after } = yield* failsPending(
+        "1 hour",
+        awaitOutcome(ticketId, { schedule: Schedule.spaced(Duration.infinity) })
+      )
+      assert.deepStrictEqual({ after, times: yield* times }, { after: 900_000, times: [0] })
+    })
+  )
+})
+
+describe("options that JavaScript passes", () => {
+  const invalid: ReadonlyArray<{ readonly title: string; readonly options: unknown; readonly issue: string }> = [
+    ...[null, 5, "1 second", {}, [], () => 1, Duration.seconds(1), new Date(0)].map((schedule) => ({
+      title: `a schedule of ${String(schedule)}`,
+      options: { schedule },
+      issue: "schedule: expected a Schedule"
+    })),
+    ...[null, 5, "1 minute", true].map((options) => ({
+      title: String(options),
+      options,
+      issue: "options: expected an object"
+    }))
+  ]
+  it.effect.each(invalid)("fail before the first poll: $title", ({ issue, options }) =>
+    Effect.gen(function* () {
+      const { awaitOutcome, changes, times } = yield* scripted([])
+      for (const wait of [
+        awaitOutcome(ticketId, untyped(options)),
+        Stream.runDrain(changes(ticketId, untyped(options)))
+      ]) {
+        const { after, error } = yield* failsPending(0, wait)
+        assert.deepInclude(error.lastError, { attempts: 0, operation: "awaitOutcome" })
+        assert.strictEqual(lastReasonOf(error)?.message, `the request was not sent: ${issue}`)
+        assert.deepStrictEqual({ after, polls: error.polls, times: yield* times }, { after: 0, polls: 0, times: [] })
+      }
+    })
+  )
+
+  it.effect("may be undefined, each of them", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(always(pendingReply))
+      const { after } = yield* failsPending(
+        "1 hour",
+        awaitOutcome(ticketId, { schedule: undefined, deadline: undefined })
+      )
+      assert.strictEqual(after, 900_000)
+      assert.isAbove((yield* times).length, 30)
+    })
+  )
+
+  it.effect("with a schedule that dies end the wait with its defect, as they are a bug", () =>
+    Effect.gen(function* () {
+      const bug = new Error("a bug of the schedule")
+      const { awaitOutcome } = yield* scripted(always(pendingReply))
+      for (const schedule of [
+        Schedule.tap(Schedule.spaced("1 second"), () => Effect.die(bug)),
+        Schedule.fromStep(Effect.die(bug))
+      ]) {
+        const { exit } = yield* within("1 minute", awaitOutcome(ticketId, { schedule: untyped(schedule) }))
+        assert.deepStrictEqual(exit, Exit.die(bug))
+      }
     })
   )
 })
@@ -191,10 +289,12 @@ describe("Retry-After in the response to a poll", () => {
       const { awaitOutcome, times } = yield* scripted(
         repeatLast(pendingReply, limited("20", status), pendingReply, pendingReply, createdReply)
       )
-      const { after } = yield* within("1 minute", awaitOutcome(ticketId, { schedule: exactSchedule }))
-      // The waits: 1 s; 20 s by the header, where the schedule says 1.5 s; 2.25 s; 3.375 s.
-      assert.deepStrictEqual(yield* times, [0, 1000, 21_000, 23_250, 26_625])
-      assert.strictEqual(after, 26_625)
+      yield* within("1 minute", awaitOutcome(ticketId, { schedule: exactSchedule }))
+      // By the schedule alone, the second wait is 1.5 s.
+      const [first, second = 0, ...others] = gaps(yield* times)
+      assert.deepStrictEqual([first, ...others], [1000, 2250, 3375])
+      assert.isAtLeast(second, 20_000)
+      assert.isAtMost(second, 22_000)
     })
   )
 
@@ -206,20 +306,54 @@ describe("Retry-After in the response to a poll", () => {
     })
   )
 
+  it.effect("in fractions of a second or as a date by the server's own clock is honored", () =>
+    Effect.gen(function* () {
+      const date = new Date(3_600_000).toUTCString()
+      for (const { earliest, headers, latest } of [
+        { headers: { "retry-after": "1.5" }, earliest: 1500, latest: 2500 },
+        { headers: { "retry-after": new Date(3_620_000).toUTCString(), date }, earliest: 20_000, latest: 22_000 }
+      ]) {
+        const { awaitOutcome } = yield* scripted(repeatLast({ status: 503, headers }, createdReply))
+        const { after } = yield* within("1 minute", awaitOutcome(ticketId, { schedule: Schedule.spaced("1 second") }))
+        assert.isAtLeast(after, earliest)
+        assert.isAtMost(after, latest)
+      }
+    })
+  )
+
+  it.effect("spreads the waits that received the same value", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, requests } = yield* scripted((request) =>
+        Effect.succeed(request.at === 0 ? limited("3") : createdReply)
+      )
+      yield* within("10 seconds", Effect.replicateEffect(awaitOutcome(ticketId), 500, { concurrency: "unbounded" }))
+      const tenths = new Map<number, number>()
+      for (const { at } of (yield* requests).slice(500)) {
+        assert.isAtLeast(at, 3000)
+        const tenth = Math.floor(at / 100)
+        tenths.set(tenth, (tenths.get(tenth) ?? 0) + 1)
+      }
+      assert.isAtMost(Math.max(...tenths.values()), 100)
+    })
+  )
+
   it.effect("above the limit of a single call is honored if the deadline allows", () =>
     Effect.gen(function* () {
       const { awaitOutcome, times } = yield* scripted(repeatLast(limited("300"), createdReply), {})
       const { after } = yield* within("1 hour", awaitOutcome(ticketId))
-      assert.deepStrictEqual(yield* times, [0, 300_000])
-      assert.strictEqual(after, 300_000)
+      assert.deepStrictEqual(yield* times, [0, after])
+      assert.isAtLeast(after, 300_000)
+      assert.isAtMost(after, 330_000)
     })
   )
 
   it.effect("above an hour counts as an hour", () =>
     Effect.gen(function* () {
       const { awaitOutcome, times } = yield* scripted(repeatLast(limited("99999999999"), createdReply), {})
-      yield* within("2 hours", awaitOutcome(ticketId, { deadline: Duration.infinity }))
-      assert.deepStrictEqual(yield* times, [0, 3_600_000])
+      const { after } = yield* within("2 hours", awaitOutcome(ticketId, { deadline: Duration.infinity }))
+      assert.deepStrictEqual(yield* times, [0, after])
+      assert.isAtLeast(after, 3_600_000)
+      assert.isAtMost(after, 3_960_000)
     })
   )
 
@@ -229,7 +363,7 @@ describe("Retry-After in the response to a poll", () => {
       const { after, error } = yield* failsPending("1 day", awaitOutcome(ticketId))
       assert.strictEqual(after, 900_000)
       assert.deepStrictEqual(yield* times, [0])
-      const reason = error.lastError?.reason
+      const reason = lastReasonOf(error)
       assert(reason?._tag === "RateLimited")
       assert.deepStrictEqual(reason.retryAfter, Duration.days(1))
     })

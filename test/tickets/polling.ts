@@ -72,3 +72,7 @@ export const failsPending = (time: Duration.Input, effect: Effect.Effect<unknown
 /** The times in milliseconds at which the sandbox was polled. */
 export const pollTimes = (sandbox: Sandbox["Service"]) =>
   Effect.map(sandbox.requests, (requests) => requests.filter(({ route }) => route === "retrieve").map(({ at }) => at))
+
+/** The reason of the last error of a wait, if it is a `RipioHttpError`. */
+export const lastReasonOf = ({ lastError }: OutcomePending) =>
+  lastError?._tag === "RipioHttpError" ? lastError.reason : undefined

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
@@ -199,7 +200,7 @@ describe("AuthService.invalidate", () => {
     })
   )
 
-  it.effect("during an early renewal leaves it in flight, also for later callers", () =>
+  it.effect("during an early renewal leaves it in flight, and later callers wait for it", () =>
     Effect.gen(function* () {
       const { accessToken, invalidate, times, token } = yield* scriptedAuth([
         numberedToken(1, 100),
@@ -208,12 +209,13 @@ describe("AuthService.invalidate", () => {
       ])
       const old = yield* accessToken
       yield* TestClock.setTime(50_000)
-      const renewing = yield* Effect.forkChild(token, { startImmediately: true })
+      assert.strictEqual(yield* token, "token-1")
       yield* invalidate(old)
-      const later = yield* Effect.forkChild(token, { startImmediately: true })
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* Fiber.join(renewing), "token-2")
-      assert.strictEqual(yield* Fiber.join(later), "token-2")
+      const later = Effect.all(replicate(100, token), { concurrency: "unbounded" })
+      assert.deepStrictEqual(yield* within("1 second", later), {
+        exit: Exit.succeed(Array.from(replicate(100, "token-2"))),
+        after: 1000
+      })
       assert.deepStrictEqual(yield* times, [0, 50_000])
     })
   )
@@ -227,12 +229,39 @@ describe("AuthService.invalidate", () => {
       ])
       const old = yield* accessToken
       yield* TestClock.setTime(50_000)
-      const renewing = yield* Effect.forkChild(token, { startImmediately: true })
-      const invalidating = yield* Effect.forkChild(invalidate(old), { startImmediately: true })
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.join(invalidating)
-      assert.strictEqual(yield* Fiber.join(renewing), "token-2")
+      assert.strictEqual(yield* token, "token-1")
+      yield* invalidate(old)
+      assert.deepStrictEqual(yield* within("1 second", token), { exit: Exit.succeed("token-2"), after: 1000 })
       assert.deepStrictEqual(yield* times, [0, 50_000, 51_000])
+    })
+  )
+
+  it.effect("during an early renewal that returns the old token again sends a new request", () =>
+    Effect.gen(function* () {
+      const { accessToken, invalidate, times, token } = yield* scriptedAuth([
+        numberedToken(1, 100),
+        delayed(numberedToken(1, 50), 1000),
+        numberedToken(2)
+      ])
+      const old = yield* accessToken
+      yield* TestClock.setTime(50_000)
+      assert.strictEqual(yield* token, "token-1")
+      yield* invalidate(old)
+      assert.deepStrictEqual(yield* within("1 second", token), { exit: Exit.succeed("token-2"), after: 1000 })
+      assert.deepStrictEqual(yield* times, [0, 50_000, 51_000])
+    })
+  )
+
+  it.effect("of a token that the endpoint returns again does not stop later renewals", () =>
+    Effect.gen(function* () {
+      const { accessToken, invalidate, times, token } = yield* scriptedAuth(() => Effect.succeed(numberedToken(1, 100)))
+      yield* invalidate(yield* accessToken)
+      yield* token
+      for (const at of [50_000, 50_001, 99_999, 100_000]) {
+        yield* TestClock.setTime(at)
+        assert.strictEqual(yield* token, "token-1")
+      }
+      assert.deepStrictEqual(yield* times, [0, 0, 50_000, 100_000])
     })
   )
 })

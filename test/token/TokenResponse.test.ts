@@ -31,7 +31,9 @@ describe("a valid token response", () => {
     {
       name: "a fraction of a second",
       body: { accessToken: "t", expiresIn: 3600.5, tokenType: "Bearer" }
-    }
+    },
+    { name: "the digits of expiresIn as text", body: { accessToken: "t", expiresIn: "3600" } },
+    { name: "the digits of expires_in as text", body: { access_token: "t", expires_in: "3600.0" } }
   ]
 
   it.effect.each(cases)("may have $name", ({ body }) =>
@@ -59,16 +61,21 @@ describe("an invalid token response", () => {
       body: { accessToken: secret, expiresIn: -1, ...bearer },
       issue: `expiresIn: ${seconds}`
     },
+    ...["", "soon", "-1", "1e3", "0x10", "3600s", "Infinity", secret].map((expiresIn) => ({
+      name: `the text "${expiresIn}" as expiresIn`,
+      body: { accessToken: secret, expiresIn, ...bearer },
+      issue: `expiresIn: ${seconds}`
+    })),
     {
-      name: "a string as expiresIn",
-      body: { accessToken: secret, expiresIn: "3600", ...bearer },
-      issue: "expiresIn: Expected number"
+      name: "more digits as expiresIn than a number holds",
+      body: { accessToken: secret, expiresIn: "9".repeat(400), ...bearer },
+      issue: "expiresIn: Expected a finite number"
     },
-    {
-      name: "an expiresIn of null",
-      body: { accessToken: secret, expiresIn: null, ...bearer },
-      issue: "expiresIn: Expected number"
-    },
+    ...[null, true, [3600]].map((expiresIn) => ({
+      name: `${JSON.stringify(expiresIn)} as expiresIn`,
+      body: { accessToken: secret, expiresIn, ...bearer },
+      issue: "expiresIn: Expected number | string"
+    })),
     {
       name: "a token of null",
       body: { accessToken: null, expiresIn: 3600, ...bearer },

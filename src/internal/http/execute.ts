@@ -1,5 +1,7 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import * as Exit from "effect/Exit"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -10,11 +12,13 @@ import { type Classification, classify, unexpectedResponse } from "../../domain/
 import { describeSchemaError } from "../../domain/describeSchemaError.ts"
 import type { ExecuteOptions } from "../../domain/ExecuteOptions.ts"
 import type { RawResponse } from "../../domain/RawResponse.ts"
-import { type RipioHttpError, ripioHttpError } from "../../domain/RipioHttpError.ts"
+import { makeSanitizer } from "../../domain/sanitize.ts"
+import { type RipioHttpError, ripioHttpError, TransportFailed } from "../../domain/RipioHttpError.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import * as metrics from "../metrics.ts"
+import type { Detach } from "./detach.ts"
 import { isTransient, retryWith, wasNotSent } from "./retry.ts"
-import type { SendOnce } from "./sendOnce.ts"
+import { Attempt, type SendOnce } from "./sendOnce.ts"
 
 /** Sends a request of an account and decodes the response. */
 export type Execute = <A>(
@@ -57,10 +61,20 @@ interface Call {
   refused: TokenRefused | undefined
 }
 
+const withoutAnnotations = () => Effect.succeed({})
+
+const describeCause = (cause: Cause.Cause<TokenRefused | ApiError | RipioHttpError>): string => {
+  const error = Cause.squash(cause)
+  return typeof error === "object" && error !== null && "message" in error
+    ? String(error.message)
+    : "the token was rejected"
+}
+
 /** Creates an {@link Execute}. */
 export const makeExecute = ({
   auth,
   baseUrl,
+  detach,
   schedule,
   sendOnce
 }: {
@@ -70,6 +84,7 @@ export const makeExecute = ({
     readonly invalidate: (stale: Redacted.Redacted) => Effect.Effect<void>
   }
   readonly sendOnce: SendOnce
+  readonly detach: Detach
   readonly schedule: Schedule.Schedule<unknown, RipioHttpError>
 }): Execute => {
   const accessToken = Effect.mapError(auth.accessToken, (error): TokenUnavailable => ({
@@ -79,16 +94,21 @@ export const makeExecute = ({
 
   return <A>(
     request: HttpClientRequest.HttpClientRequest,
-    { annotations = {}, decode, operation }: ExecuteOptions<A>
+    { annotations = withoutAnnotations, decode, operation }: ExecuteOptions<A>
   ) => {
     const count = metrics.forOperation(operation)
     const isWrite = request.method !== "GET" && request.method !== "HEAD"
     const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
 
-    const warnOfInterruption = Effect.annotateLogs(
-      Effect.logWarning(`${operation}: interrupted while in flight. The API may have carried it out`),
-      annotations
-    )
+    /** Logs how a write ended whose caller was interrupted. The caller cannot know it. */
+    const logDetached = (exit: Exit.Exit<A, TokenRefused | ApiError | RipioHttpError>): Effect.Effect<void> =>
+      Effect.flatMap(annotations(Exit.isSuccess(exit) ? exit.value : undefined), (details) =>
+        Effect.logWarning(
+          Exit.isSuccess(exit)
+            ? `${operation}: the caller was interrupted, and the API carried it out`
+            : `${operation}: the caller was interrupted, and the API may have carried it out: ${describeCause(exit.cause)}`
+        ).pipe(Effect.annotateLogs(details))
+      )
 
     const toResult = (
       response: RawResponse,
@@ -110,6 +130,22 @@ export const makeExecute = ({
       }
     }
 
+    /** Turns a defect of the client or the tracer into an error once the request may have been sent. */
+    const withoutLoss = <E>(
+      result: Effect.Effect<A, E>,
+      sending: Attempt,
+      attempts: number,
+      secrets: ReadonlyArray<Redacted.Redacted>
+    ) =>
+      Effect.catchDefect(result, (defect): Effect.Effect<never, RipioHttpError> => {
+        if (!sending.isHandedOver) return Effect.die(defect)
+        const description = `the client failed: ${makeSanitizer(secrets).text(String(defect))}`
+        return Effect.andThen(
+          Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`),
+          Effect.fail(ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent: true })))
+        )
+      })
+
     /** Sends the request once with the current token. */
     const attempt = (
       call: Call
@@ -123,11 +159,18 @@ export const makeExecute = ({
           const attempts = ++call.attempts
           count.attempt(attempts, fiber.context)
           const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
-          const sent = sendOnce(HttpClientRequest.bearerToken(addressed, token), secrets)
-          return Effect.matchEffect(isWrite ? Effect.onInterrupt(sent, () => warnOfInterruption) : sent, {
+          const authorized = HttpClientRequest.bearerToken(addressed, token)
+          const sending = new Attempt(authorized)
+          const result = Effect.matchEffect(sendOnce(authorized, secrets, sending), {
             onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
             onSuccess: (response) => toResult(response, token, attempts)
           })
+          return isWrite
+            ? detach(withoutLoss(result, sending, attempts, secrets), {
+                isUnstoppable: () => sending.isHandedOver,
+                onDetached: logDetached
+              })
+            : result
         })
       )
 

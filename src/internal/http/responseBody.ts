@@ -5,7 +5,7 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { maxBodyBytes } from "../../domain/RawResponse.ts"
-import { readAtMost } from "./readAtMost.ts"
+import { readAtMost } from "./bytes.ts"
 
 const utf8 = new TextDecoder()
 
@@ -17,16 +17,16 @@ export const readBody = (
   const isUpload = response.request.body._tag === "Stream"
   const web = isUpload ? Option.none() : HttpClientResponse.toWeb(response)
   // If middleware already read the body, the client has cached it.
-  if (Option.isSome(web)) return web.value.bodyUsed ? readCachedText(response) : readWeb(response, web.value)
-  // A small uncompressed body of known length needs no limit.
+  if (Option.isSome(web)) return web.value.bodyUsed ? readText(response) : readWeb(response, web.value)
+  // A small uncompressed body of known length need not be read as a stream. The length may be wrong.
   const { "content-encoding": encoding, "content-length": length } = response.headers
   if (!isUpload && length !== undefined && Number(length) <= maxBodyBytes && encoding === undefined) {
-    return response.text
+    return readText(response)
   }
   return readStream(response)
 }
 
-const readCachedText = (response: HttpClientResponse.HttpClientResponse) =>
+const readText = (response: HttpClientResponse.HttpClientResponse) =>
   Effect.map(response.text, (text) => (text.length > maxBodyBytes ? undefined : text))
 
 const readStream = (response: HttpClientResponse.HttpClientResponse) =>

@@ -1,3 +1,5 @@
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
@@ -5,29 +7,83 @@ import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import { maxRetryAfter, type RetryPolicy } from "../../domain/RetryPolicy.ts"
+import { maxRetryAfter, type RetryPolicy } from "../../domain/RequestOptions.ts"
 import { RipioHttpError } from "../../domain/RipioHttpError.ts"
+import { monotonicMillis, wallClockOffset } from "./monotonic.ts"
 
 /** Whether a read may succeed if it is repeated. */
 export const isTransient = (error: RipioHttpError): boolean => error.isRetryable
 
 /** Whether the request certainly was not sent, so that even a write is safe to repeat. */
 export const wasNotSent = ({ reason }: RipioHttpError): boolean =>
-  reason._tag === "TransportFailed" && !reason.mayHaveBeenSent
+  (reason._tag === "TransportFailed" || reason._tag === "TimedOut") && reason.mayHaveBeenSent === false
 
-/** The delay that a `Retry-After` header asks for, counted from `now` in milliseconds. */
-export const parseRetryAfter = (header: string, now: number): Duration.Duration | undefined => {
-  const parsed = Headers.parseRetryAfter(header)
-  return Result.isSuccess(parsed) ? Headers.retryAfterDelay(parsed.success, now) : undefined
+/**
+ * The delay that a `Retry-After` header asks for: seconds, or an HTTP date. A date counts from the `Date` of the same
+ * response, because the two clocks may differ, and without one from `now` in milliseconds.
+ */
+export const parseRetryAfter = (
+  retryAfter: string,
+  date: string | undefined,
+  now: number
+): Duration.Duration | undefined => {
+  if (retryAfter.length > maxRetryAfterLength) return undefined
+  // RFC 9110 allows whole seconds only. Some servers send fractions.
+  const fraction = /^\s*(\d+\.\d+)\s*$/u.exec(retryAfter)
+  if (fraction !== null) return Duration.millis(Math.round(Number(fraction[1]) * 1000))
+  const parsed = Headers.parseRetryAfter(retryAfter)
+  if (Result.isFailure(parsed)) return undefined
+  const sentAt = date === undefined ? undefined : Headers.parseHttpDate(date)
+  const start = sentAt !== undefined && Result.isSuccess(sentAt) ? DateTime.toEpochMillis(sentAt.success) : now
+  return Headers.retryAfterDelay(parsed.success, start)
 }
+
+// The longest HTTP date has 33 characters. More digits would only make error messages long.
+const maxRetryAfterLength = 64
 
 /** The delay that the failed response asked for, if it asked for one. */
 export const requestedDelay = ({ reason }: RipioHttpError): Duration.Duration | undefined =>
   reason._tag === "RateLimited" || reason._tag === "ServerFailed" ? reason.retryAfter : undefined
 
+/**
+ * The delay that a response asked for, with jitter on top: up to a tenth of it, and up to 1 s if that is more. Callers that
+ * received the same `Retry-After` would otherwise all return at the same moment.
+ *
+ * @param random from 0 to 1
+ */
+export const withJitter = (requested: Duration.Duration, random: number): Duration.Duration => {
+  const millis = Duration.toMillis(requested)
+  return Number.isFinite(millis)
+    ? Duration.millis(millis + Math.round(random * Math.max(millis / 10, 1000)))
+    : requested
+}
+
+/** Lengthens a delay of a schedule to what the response asked for, with jitter. A request for no delay changes nothing. */
+export const lengthen = (
+  scheduled: Duration.Duration,
+  requested: Duration.Duration | undefined
+): Effect.Effect<Duration.Duration> =>
+  requested === undefined || !Duration.isPositive(requested)
+    ? Effect.succeed(scheduled)
+    : Effect.map(Random.next, (random) => Duration.max(scheduled, withJitter(requested, random)))
+
+/** The floor of delays: without one, a schedule whose delays are zero, `NaN` or less sends requests in a loop. */
+const minDelay = Duration.millis(100)
+
+/** A delay of a custom schedule, but at least 100 ms. JavaScript may make a schedule whose delay is a plain number. */
+export const atLeastMinDelay = (delay: Duration.Duration): Duration.Duration =>
+  Duration.max(Duration.fromInputUnsafe(delay), minDelay)
+
+// A custom schedule may retry at once this many times. That is useful after a broken connection, and no loop.
+const immediateRetries = 2
+
 /** The schedule of a policy. Delays are random between zero and their bound ("full jitter"), so that callers spread. */
 export const retrySchedule = (policy: RetryPolicy): Schedule.Schedule<unknown, RipioHttpError> => {
-  if (Schedule.isSchedule(policy)) return policy
+  if (Schedule.isSchedule(policy)) {
+    return Schedule.modifyDelay(policy, ({ attempt, duration }) =>
+      Effect.succeed(attempt > immediateRetries ? atLeastMinDelay(duration) : duration)
+    )
+  }
   const max = Duration.fromInputUnsafe(policy.max ?? Duration.seconds(8))
   return Schedule.exponential(policy.base ?? Duration.millis(500)).pipe(
     Schedule.modifyDelay(({ duration }) =>
@@ -41,9 +97,7 @@ export const retrySchedule = (policy: RetryPolicy): Schedule.Schedule<unknown, R
 
 /** Lengthens the delays of a schedule to what `Retry-After` asks for. */
 export const honorRetryAfter = (schedule: Schedule.Schedule<unknown, RipioHttpError>) =>
-  Schedule.modifyDelay(schedule, ({ duration, input }) =>
-    Effect.succeed(Duration.max(duration, requestedDelay(input) ?? Duration.zero))
-  )
+  Schedule.modifyDelay(schedule, ({ duration, input }) => lengthen(duration, requestedDelay(input)))
 
 /** Repeats an attempt on the schedule while it fails with a `RipioHttpError` that may be repeated. */
 export const retryWith = <A, E>(
@@ -58,14 +112,17 @@ export const retryWith = <A, E>(
 
   // `Effect.retry` also steps the schedule on success, which takes as long as the rest of the call.
   return Effect.catchIf(attempt, mayRepeat, (first) =>
-    Effect.flatMap(Schedule.toStepWithMetadata(schedule), (step) => {
+    Effect.flatMap(Effect.zip(Clock.Clock, Schedule.toStep(schedule)), ([clock, step]) => {
+      const offset = wallClockOffset(clock)
       const repeatAfter = (failure: RipioHttpError): Effect.Effect<A, E | RipioHttpError> =>
-        Pull.matchEffect(step(failure), {
-          onSuccess: () =>
-            Effect.andThen(
-              Effect.logDebug(`Retrying: ${failure.message}`),
-              Effect.catchIf(attempt, mayRepeat, repeatAfter)
-            ),
+        Pull.matchEffect(step(Math.round(monotonicMillis(clock) + offset), failure), {
+          onSuccess: ([, delay]) =>
+            clock
+              .sleep(delay)
+              .pipe(
+                Effect.andThen(Effect.logDebug(`Retrying: ${failure.message}`)),
+                Effect.andThen(Effect.catchIf(attempt, mayRepeat, repeatAfter))
+              ),
           onFailure: Effect.failCause,
           onDone: () => Effect.fail(failure)
         })

@@ -6,24 +6,54 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type { Headers } from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
-import type { HttpClientRequest } from "effect/http/HttpClientRequest"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type { RawResponse } from "../../domain/RawResponse.ts"
-import { redact } from "../../domain/Redaction.ts"
 import { type InvalidRequest, TimedOut, type TransportFailed } from "../../domain/RipioHttpError.ts"
+import { makeSanitizer } from "../../domain/sanitize.ts"
 import { withAttemptSpan } from "../tracing.ts"
+import { formOf, Upload } from "./formBody.ts"
 import { readBody } from "./responseBody.ts"
 import { parseRetryAfter } from "./retry.ts"
 import { timeoutOrElse } from "./timeoutOrElse.ts"
 import { toTransportReason } from "./transportError.ts"
 
+/** One attempt to send a request. It records what is known about the request if there is no response. */
+export class Attempt {
+  readonly upload: Upload | undefined
+  /** How often the client has begun to send. More than once if the user's client retries. */
+  tries = 0
+
+  constructor({ body }: HttpClientRequest.HttpClientRequest) {
+    const form = formOf(body)
+    this.upload = form === undefined ? undefined : new Upload(form)
+  }
+
+  /** Whether the transport has the request, or any of its form. */
+  get isHandedOver(): boolean {
+    return this.upload === undefined ? this.tries > 0 : this.upload.isHandedOver
+  }
+
+  isUnsent(cause: unknown, isBeforeConnection: boolean): boolean {
+    return this.upload === undefined
+      ? isBeforeConnection && this.tries <= 1
+      : this.upload.isUnsent(cause, isBeforeConnection)
+  }
+}
+
+/** The attempt of the fiber that sends a request. */
+const CurrentAttempt = Context.Reference<Attempt | undefined>("effect-ripio-tickets/CurrentAttempt", {
+  defaultValue: () => undefined
+})
+
 /** Sends a request once and reads the whole response. */
 export type SendOnce = (
-  request: HttpClientRequest,
+  request: HttpClientRequest.HttpClientRequest,
   /** The secrets of the request. Errors must not show them. */
-  secrets: ReadonlyArray<Redacted.Redacted>
+  secrets: ReadonlyArray<Redacted.Redacted>,
+  attempt: Attempt
 ) => Effect.Effect<RawResponse, TransportFailed | TimedOut | InvalidRequest>
 
 /**
@@ -33,49 +63,74 @@ export type SendOnce = (
  */
 export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Duration) {
   const init = Option.getOrUndefined(yield* Effect.serviceOption(FetchHttpClient.RequestInit))
-  const client = HttpClient.mapRequestEffect(yield* HttpClient.HttpClient, disableFetchRedirects(init))
-  const sendOnce: SendOnce = (request, secrets) => {
+  const client = HttpClient.mapRequestEffect(yield* HttpClient.HttpClient, beginTry(init))
+  const sendOnce: SendOnce = (request, secrets, attempt) => {
+    const { upload } = attempt
     const duration = uploadTimeout(timeout, request)
-    const fail = (error: HttpClientError) => Effect.fail(toTransportReason(error, secrets))
+    const fail = (error: HttpClientError) =>
+      Effect.fail(
+        toTransportReason(error, secrets, (cause, isBeforeConnection) => attempt.isUnsent(cause, isBeforeConnection))
+      )
     const read = (response: HttpClientResponse.HttpClientResponse) =>
       Effect.matchEffect(readBody(response), {
         onSuccess: (body) => toRawResponse(response, body, secrets),
         onFailure: fail
       })
-    const attempt = Effect.matchEffect(withoutClientSpan(client.execute(request)), {
+    const sent = client.execute(upload === undefined ? request : HttpClientRequest.setBody(request, upload.body))
+    const response = Effect.matchEffect(withAttempt(sent, attempt), {
       onSuccess: read,
       // A client with `filterStatusOk` fails with the response.
       onFailure: (error) => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error))
     })
     return withAttemptSpan(
       request,
-      timeoutOrElse(attempt, { duration, orElse: () => Effect.fail(new TimedOut({ after: duration })) })
+      timeoutOrElse(response, {
+        duration,
+        orElse: () =>
+          Effect.fail(new TimedOut({ after: duration, ...(attempt.isHandedOver ? {} : { mayHaveBeenSent: false }) }))
+      })
     )
   }
   return sendOnce
 })
 
 // A slow line needs time for a large upload: one second per 128 KiB.
-const uploadTimeout = (timeout: Duration.Duration, { body }: HttpClientRequest): Duration.Duration =>
+const uploadTimeout = (timeout: Duration.Duration, { body }: HttpClientRequest.HttpClientRequest): Duration.Duration =>
   body._tag === "Empty"
     ? timeout
     : Duration.sum(timeout, Duration.seconds(Math.floor((body.contentLength ?? 0) / (128 * 1024))))
 
 // The client's span records transport errors verbatim, which may contain secrets. `withAttemptSpan` replaces it.
-const withoutClientSpan = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+const withAttempt = <A, E>(effect: Effect.Effect<A, E>, attempt: Attempt): Effect.Effect<A, E> =>
   Effect.updateContext(effect, (context: Context.Context<never>) =>
     context.pipe(
+      Context.add(CurrentAttempt, attempt),
       Context.add(HttpClient.TracerPropagationEnabled, false),
       Context.add(HttpClient.TracerDisabledWhen, () => true)
     )
   )
 
-// The user may provide a `RequestInit` in the client's layer, around our layer or around a call. Its other options stay, so
-// this changes it in the fiber of the attempt, right before the client reads it.
-const disableFetchRedirects = (outer: RequestInit | undefined) => (request: HttpClientRequest) =>
+/**
+ * Runs each time that the client begins to send, also in a client that retries: makes `fetch` follow no redirects, and send
+ * a form from its `Upload`.
+ *
+ * The user may provide `RequestInit` and `Fetch` in the client's layer, around our layer or around a call. This changes them
+ * in the fiber of the attempt, right before the client reads them.
+ */
+const beginTry = (outer: RequestInit | undefined) => (request: HttpClientRequest.HttpClientRequest) =>
   Effect.withFiber((fiber) => {
-    const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit) ?? outer
-    fiber.setContext(Context.add(fiber.context, FetchHttpClient.RequestInit, { ...init, redirect: "manual" }))
+    const { context } = fiber
+    const init = Context.getOrUndefined(context, FetchHttpClient.RequestInit) ?? outer
+    const prepared = Context.add(context, FetchHttpClient.RequestInit, { ...init, redirect: "manual" })
+    const attempt = fiber.getRef(CurrentAttempt)
+    if (attempt !== undefined) attempt.tries++
+    const upload = attempt?.upload
+    upload?.beginTry()
+    fiber.setContext(
+      upload === undefined
+        ? prepared
+        : Context.add(prepared, FetchHttpClient.Fetch, upload.wrapFetch(fiber.getRef(FetchHttpClient.Fetch)))
+    )
     return Effect.succeed(request)
   })
 
@@ -84,11 +139,22 @@ const toRawResponse = (
   body: string | undefined,
   secrets: ReadonlyArray<Redacted.Redacted>
 ): Effect.Effect<RawResponse> => {
-  const response = { status, body, secrets, requestId: requestIdOf(headers, secrets) }
+  const response = {
+    status,
+    body,
+    secrets,
+    // Only errors need it.
+    get requestId() {
+      return requestIdOf(headers, secrets)
+    }
+  }
   const header = headers["retry-after"]
   return header === undefined
     ? Effect.succeed(response)
-    : Effect.map(Clock.currentTimeMillis, (now) => ({ ...response, retryAfter: parseRetryAfter(header, now) }))
+    : Effect.map(Clock.currentTimeMillis, (now) => ({
+        ...response,
+        retryAfter: parseRetryAfter(header, headers["date"], now)
+      }))
 }
 
 // The API documents no such header. Proxies and frameworks use these.
@@ -97,7 +163,7 @@ const requestIdHeaders = ["x-request-id", "request-id", "x-correlation-id", "cf-
 const requestIdOf = (headers: Headers, secrets: ReadonlyArray<Redacted.Redacted>): string | undefined => {
   for (const name of requestIdHeaders) {
     const id = headers[name]
-    if (id !== undefined && id !== "") return redact(id, secrets).slice(0, 128)
+    if (id !== undefined && id !== "") return makeSanitizer(secrets).text(id, 128)
   }
   return undefined
 }

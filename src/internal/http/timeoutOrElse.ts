@@ -2,9 +2,16 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 
-/** A drop-in for `Effect.timeoutOrElse`. It forks one fiber instead of two and takes a third of the time. */
+/**
+ * A drop-in for `Effect.timeoutOrElse` whose timeout also holds if the effect cannot be interrupted, or takes long to end
+ * after an interruption: the effect then ends in the background, and its exit is ignored. An interruption of the caller
+ * waits for the effect to end, but no longer than the timeout.
+ *
+ * It forks one fiber instead of two and takes a third of the time.
+ */
 export const timeoutOrElse = <A, E, A2, E2>(
   self: Effect.Effect<A, E>,
   options: { readonly duration: Duration.Duration; readonly orElse: () => Effect.Effect<A2, E2> }
@@ -15,14 +22,22 @@ export const timeoutOrElse = <A, E, A2, E2>(
       const child = run(self)
       const exit = child.pollUnsafe()
       if (exit !== undefined) return resume(exit)
-      const cancelTimer = startTimer(options.duration, parent.getRef(Clock.Clock), run, () =>
-        resume(Effect.andThen(Fiber.interrupt(child), Effect.suspend(options.orElse)))
-      )
+      // What the child's exit leads to, or the timeout, which has no exit.
+      let end = (exit: Exit.Exit<A, E> | undefined): void => {
+        if (exit !== undefined) return resume(exit)
+        end = () => {}
+        child.interruptUnsafe(parent.id)
+        resume(Effect.suspend(options.orElse))
+      }
+      const cancelTimer = startTimer(options.duration, parent.getRef(Clock.Clock), run, () => end(undefined))
       child.addObserver((exit) => {
         cancelTimer()
-        resume(exit)
+        end(exit)
       })
-      return Fiber.interrupt(child)
+      return Effect.callback<void>((resume) => {
+        end = () => resume(Effect.void)
+        child.interruptUnsafe(parent.id)
+      })
     })
   )
 
@@ -37,6 +52,7 @@ const startTimer = (
   onTimeout: () => void
 ): (() => void) => {
   const millis = Duration.toMillis(duration)
+  if (millis === Infinity) return () => {}
   if (clock === runtimeClock && millis <= maxTimerMillis) {
     const timer = setTimeout(onTimeout, millis)
     return () => clearTimeout(timer)

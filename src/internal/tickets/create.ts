@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -26,10 +27,9 @@ export type Create = (
 ) => Effect.Effect<Pending, NotEnabled | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError>
 
 export const makeCreate = (execute: Execute): Create => {
-  const send = Effect.fnUntraced(function* (ticket: NewTicket) {
+  const send = Effect.fnUntraced(function* (ticket: NewTicket, accepted: (ticket: Pending) => void) {
     const { customerId, description, files = [], summary } = ticket
     const sentAt = yield* DateTime.now
-    const contentHash = yield* contentHashOf(ticket)
     const body = yield* multipart(
       [
         ["customerId", customerId],
@@ -39,32 +39,51 @@ export const makeCreate = (execute: Execute): Create => {
       files.map((file) => ["files", file])
     ).pipe(Effect.mapError((cause) => invalidRequest(operation, `files: cannot be read (${String(cause)})`)))
 
-    const failureOf = (error: RipioHttpError) => {
-      const { attempts, reason, requestId } = error
-      // Without a token, nothing was sent.
-      if (error.operation !== operation || !mayHaveBeenCarriedOut(reason)) return error
-      const details = { customerId, contentHash, sentAt, reason, attempts }
-      return new CreateAmbiguous(requestId === undefined ? details : { ...details, requestId })
-    }
+    const toAmbiguous = ({ attempts, reason, requestId }: RipioHttpError) =>
+      Effect.flatMap(contentHashOf(ticket), (contentHash) => {
+        const details = { customerId, contentHash, sentAt, reason, attempts }
+        return Effect.fail(new CreateAmbiguous(requestId === undefined ? details : { ...details, requestId }))
+      })
 
     return yield* execute(HttpClientRequest.post("/api/v1/supportTickets/", { body }), {
       operation,
       decode: decodeTicket,
-      annotations: { customerId, contentHash, sentAt: DateTime.formatIso(sentAt) }
+      annotations: (ticketOfResponse) =>
+        Effect.map(contentHashOf(ticket), (contentHash) => ({
+          customerId,
+          contentHash,
+          sentAt: DateTime.formatIso(sentAt),
+          ...(ticketOfResponse === undefined ? {} : { ticketId: ticketOfResponse.ticketId })
+        }))
     }).pipe(
       // Always `Pending`: callers use `retrieve` for the current state.
       Effect.map(({ ticketId }): Pending => ({ _tag: "Pending", ticketId })),
+      Effect.tap((ticket) => Effect.sync(() => accepted(ticket))),
       Effect.catchTags({
         ApiError: (error) => Effect.fail(notEnabledOf(error) ?? new TicketRejected(errorFieldsOf(error))),
-        RipioHttpError: (error) => Effect.fail(failureOf(error))
+        RipioHttpError: (error) =>
+          // Without a token, nothing was sent.
+          error.operation === operation && mayHaveBeenCarriedOut(error.reason) ? toAmbiguous(error) : Effect.fail(error)
       })
     )
   })
 
-  return (ticket) => {
-    const decoded = decodeNewTicket(ticket)
-    return Result.isFailure(decoded)
-      ? Effect.fail(invalidRequest(operation, describeSchemaError(decoded.failure)))
-      : withSpan("SupportTickets.create")(send(decoded.success))
+  return (input) => {
+    const decoded = decodeNewTicket(input)
+    if (Result.isFailure(decoded)) {
+      return Effect.fail(invalidRequest(operation, describeSchemaError(decoded.failure)))
+    }
+    return Effect.suspend(() => {
+      let created: Pending | undefined
+      const sent = send(decoded.success, (ticket) => {
+        created = ticket
+      })
+      return Effect.catchDefect(withSpan("SupportTickets.create")(sent), (defect) =>
+        created === undefined
+          ? Effect.die(defect)
+          : // A tracer failed. The ticket exists, so its id must not be lost.
+            Effect.as(Effect.logError(`create: created ticket ${created.ticketId}`, Cause.die(defect)), created)
+      )
+    })
   }
 }

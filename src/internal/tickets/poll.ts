@@ -1,11 +1,14 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { AwaitOptions } from "../../domain/AwaitOptions.ts"
+import { InvalidOption } from "../../domain/InvalidOption.ts"
 import type { OutcomeContradiction } from "../../domain/OutcomeContradiction.ts"
 import { OutcomePending } from "../../domain/OutcomePending.ts"
 import { pollingSchedule } from "../../domain/PollingSchedule.ts"
@@ -13,9 +16,10 @@ import { invalidRequest, type RipioHttpError } from "../../domain/RipioHttpError
 import { isOutcome, type SupportTicket, type TicketOutcome } from "../../domain/SupportTicket.ts"
 import type { TicketError } from "../../domain/TicketError.ts"
 import { isTicketId, TicketId } from "../../domain/TicketId.ts"
-import { requestedDelay } from "../http/retry.ts"
+import { atLeastMinDelay, lengthen, requestedDelay } from "../http/retry.ts"
 import { timeoutOrElse } from "../http/timeoutOrElse.ts"
 import { polls as pollCount } from "../metrics.ts"
+import { monotonicMillis, wallClockOffset } from "../http/monotonic.ts"
 import { nonNegativeDuration } from "../options.ts"
 import type { Retrieve } from "./retrieve.ts"
 
@@ -33,6 +37,27 @@ export interface KnownOutcomes {
   readonly schedule: Schedule.Schedule<Duration.Duration, PollResult>
 }
 
+/** What a wait needs of its options. */
+interface WaitOptions {
+  readonly schedule: Schedule.Schedule<unknown, PollResult> | undefined
+  readonly deadline: Duration.Duration
+}
+
+/** Checks the options of a wait, which JavaScript may have filled with anything. */
+export const checkAwaitOptions = (options: AwaitOptions | undefined): Result.Result<WaitOptions, InvalidOption> => {
+  if (options === undefined) return Result.succeed(defaultOptions)
+  if (typeof options !== "object" || options === null) {
+    return Result.fail(new InvalidOption({ option: "options", issue: "expected an object" }))
+  }
+  const { deadline = defaultOptions.deadline, schedule } = options
+  if (schedule !== undefined && !Schedule.isSchedule(schedule)) {
+    return Result.fail(new InvalidOption({ option: "schedule", issue: "expected a Schedule" }))
+  }
+  return Result.map(nonNegativeDuration("deadline", deadline), (deadline) => ({ schedule, deadline }))
+}
+
+const defaultOptions: WaitOptions = { schedule: undefined, deadline: Duration.minutes(15) }
+
 /**
  * Creates an effect that returns the next state of a ticket each time it runs. It fails with `OutcomePending` at the
  * deadline.
@@ -41,20 +66,15 @@ export const makePoller = (
   retrieve: Retrieve,
   ticketId: TicketId,
   outcomes: KnownOutcomes | undefined,
-  options: AwaitOptions = {}
+  options?: AwaitOptions
 ): Effect.Effect<NextState> =>
-  Effect.flatMap(Clock.Clock, (clock) =>
-    Effect.map(Schedule.toStep(options.schedule ?? outcomes?.schedule ?? pollingSchedule), (step) => {
-      const poller = new Poller(retrieve, ticketId, outcomes, step, clock, options.deadline ?? defaultDeadline)
-      const next = nextState(poller)
-      return outcomes === undefined ? next : Effect.raceFirst(outcomes.await(ticketId), next)
-    })
-  )
+  Effect.map(Clock.Clock, (clock) => {
+    const next = nextState(new Poller(retrieve, ticketId, outcomes, clock, checkAwaitOptions(options)))
+    return outcomes === undefined ? next : raceFirst(outcomes.await(ticketId), next)
+  })
 
 // Declared at the top level, so that the closure holds the poller and nothing else.
 const nextState = (poller: Poller): NextState => Effect.suspend(() => poller.next())
-
-const defaultDeadline = Duration.minutes(15)
 
 // A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
 const maxPause = Duration.hours(1)
@@ -64,10 +84,12 @@ class Poller {
   readonly retrieve: Retrieve
   readonly ticketId: TicketId
   readonly outcomes: KnownOutcomes | undefined
-  readonly step: (now: number, input: PollResult) => Pull.Pull<[unknown, Duration.Duration], never, unknown>
+  readonly schedule: Schedule.Schedule<unknown, PollResult>
   readonly clock: Clock.Clock
+  readonly wallClockOffset: number
   readonly start: number
   readonly end: number
+  step: ((now: number, input: PollResult) => Pull.Pull<[unknown, Duration.Duration], never, unknown>) | undefined
   polls = 0
   lastTicket: SupportTicket | undefined
   lastError: RipioHttpError | undefined
@@ -77,30 +99,30 @@ class Poller {
     retrieve: Retrieve,
     ticketId: TicketId,
     outcomes: KnownOutcomes | undefined,
-    step: Poller["step"],
     clock: Clock.Clock,
-    deadline: Duration.Input
+    options: Result.Result<WaitOptions, InvalidOption>
   ) {
+    const { deadline, schedule } = Result.getOrElse(options, () => defaultOptions)
     this.retrieve = retrieve
     this.ticketId = ticketId
     this.outcomes = outcomes
-    this.step = step
+    this.schedule = schedule ?? outcomes?.schedule ?? pollingSchedule
     this.clock = clock
+    this.wallClockOffset = wallClockOffset(clock)
     this.start = this.now
-    const checked = nonNegativeDuration("deadline", deadline)
-    this.end = this.start + (Result.isSuccess(checked) ? Duration.toMillis(checked.success) : 0)
+    this.end = this.start + Duration.toMillis(deadline)
     if (!isTicketId(ticketId)) {
       this.lastError = invalidRequest("awaitOutcome", "ticketId: expected a UUID in lower case")
-    } else if (Result.isFailure(checked)) {
-      this.lastError = invalidRequest("awaitOutcome", checked.failure.message)
+    } else if (Result.isFailure(options)) {
+      this.lastError = invalidRequest("awaitOutcome", options.failure.message)
     }
   }
 
   next(): NextState {
     if (this.lastError?.reason._tag === "InvalidRequest") return this.failPending()
     const { lastResult } = this
-    if (lastResult === undefined) return this.pollIfUnsettled()
-    return Pull.matchEffect(this.step(this.clock.currentTimeMillisUnsafe(), lastResult), {
+    if (lastResult === undefined) return this.poll()
+    return Pull.matchEffect(this.limit(this.nextDelay(lastResult)), {
       onSuccess: ([, scheduled]) => this.pollAfter(scheduled, lastResult),
       onFailure: Effect.failCause,
       onDone: () => this.failPending()
@@ -109,12 +131,21 @@ class Poller {
 
   // Monotonic, so that wall-clock changes do not move the deadline.
   get now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    return monotonicMillis(this.clock)
   }
 
-  /** The milliseconds until the deadline. */
+  /** The milliseconds until the deadline, or 0 after it. */
   get remaining(): number {
-    return this.end - this.now
+    return Math.max(this.end - this.now, 0)
+  }
+
+  /** Ends an effect at the deadline. */
+  limit<A, E>(
+    effect: Effect.Effect<A, E>,
+    orElse: () => Effect.Effect<A, OutcomePending> = () => this.failPending()
+  ): Effect.Effect<A, E | OutcomePending> {
+    if (Exit.isExit(effect)) return effect
+    return timeoutOrElse(effect, { duration: Duration.millis(this.remaining), orElse })
   }
 
   failPending(): Effect.Effect<never, OutcomePending> {
@@ -134,42 +165,39 @@ class Poller {
     )
   }
 
+  /** The next step of the schedule. It begins here and not with the wait, because its first effect may take time too. */
+  nextDelay(lastResult: PollResult): Pull.Pull<[unknown, Duration.Duration], never, unknown> {
+    const now = Math.round(this.now + this.wallClockOffset)
+    if (this.step !== undefined) return this.step(now, lastResult)
+    return Effect.flatMap(Schedule.toStep(this.schedule), (step) => {
+      this.step = step
+      return step(now, lastResult)
+    })
+  }
+
   /** Polls after the delay, or fails at the deadline. */
   pollAfter(scheduled: Duration.Duration, lastResult: PollResult): NextState {
+    const delay = atLeastMinDelay(scheduled)
     const requested = lastResult._tag === "RipioHttpError" ? requestedDelay(lastResult) : undefined
-    const delay = requested === undefined ? scheduled : Duration.max(scheduled, Duration.min(requested, maxPause))
+    return requested === undefined
+      ? this.sleepAndPoll(delay)
+      : Effect.flatMap(lengthen(delay, Duration.min(requested, maxPause)), (delay) => this.sleepAndPoll(delay))
+  }
+
+  sleepAndPoll(delay: Duration.Duration): NextState {
     const { remaining } = this
     return Duration.toMillis(delay) < remaining
-      ? Effect.flatMap(this.clock.sleep(delay), () => this.pollIfUnsettled())
+      ? Effect.flatMap(this.clock.sleep(delay), () => this.poll())
       : Effect.flatMap(this.clock.sleep(Duration.millis(remaining)), () => this.failPending())
   }
 
-  // Skips the poll if a webhook settled the ticket meanwhile.
-  pollIfUnsettled(): NextState {
-    const { outcomes, ticketId } = this
-    return outcomes === undefined
-      ? this.poll()
-      : Effect.flatMap(outcomes.get(ticketId), Option.match({ onNone: () => this.poll(), onSome: Effect.succeed }))
-  }
-
   poll(): NextState {
-    // On a busy machine, or after it slept, the delay may have ended after the deadline.
-    const { remaining } = this
-    if (remaining <= 0) return this.failPending()
-    this.polls++
-    const counted = Effect.withFiber((fiber) => {
-      pollCount.updateUnsafe(1, fiber.context)
-      return this.retrieve(this.ticketId)
-    })
-    const limited = timeoutOrElse(counted, {
-      duration: Duration.millis(remaining),
-      orElse: () => this.failPending()
-    })
-    return Effect.matchEffect(limited, {
+    const { outcomes } = this
+    const result = outcomes === undefined ? this.limit(this.request()) : this.requestUnlessSettled(outcomes)
+    return Effect.matchEffect(result, {
       onSuccess: (ticket) => {
         this.lastResult = this.lastTicket = ticket
-        if (this.outcomes === undefined || !isOutcome(ticket)) return Effect.succeed(ticket)
-        return Effect.catch(Effect.as(this.outcomes.record(ticket), ticket), ({ known }) => Effect.succeed(known))
+        return Effect.succeed(ticket)
       },
       onFailure: (error) => {
         if (error._tag !== "RipioHttpError") return Effect.fail(error)
@@ -178,4 +206,59 @@ class Poller {
       }
     })
   }
+
+  request(): Effect.Effect<SupportTicket, TicketError | RipioHttpError | OutcomePending> {
+    // On a busy machine, or after it slept, the delay may have ended after the deadline.
+    if (this.remaining === 0) return this.failPending()
+    this.polls++
+    return Effect.withFiber((fiber) => {
+      pollCount.updateUnsafe(1, fiber.context)
+      return this.retrieve(this.ticketId)
+    })
+  }
+
+  // Skips the request if a webhook settled the ticket meanwhile.
+  requestUnlessSettled(
+    outcomes: KnownOutcomes
+  ): Effect.Effect<SupportTicket, TicketError | RipioHttpError | OutcomePending> {
+    const ticket = Effect.flatMap(outcomes.get(this.ticketId), (known) =>
+      Option.isSome(known)
+        ? Effect.succeed(known.value)
+        : Effect.flatMap(this.request(), (ticket): Effect.Effect<SupportTicket> => {
+            if (!isOutcome(ticket)) return Effect.succeed(ticket)
+            this.lastTicket = ticket
+            return Effect.catch(Effect.as(outcomes.record(ticket), ticket), ({ known }) => Effect.succeed(known))
+          })
+    )
+    return this.limit(ticket, () => {
+      const { lastTicket } = this
+      // The outcome may be known, and only `record` not have ended.
+      return lastTicket !== undefined && isOutcome(lastTicket) ? Effect.succeed(lastTicket) : this.failPending()
+    })
+  }
 }
+
+/** `Effect.raceFirst`, which here does not wait for the loser to end: it may be uninterruptible. */
+const raceFirst = <A, E, A2, E2>(
+  self: Effect.Effect<A, E>,
+  that: Effect.Effect<A2, E2>
+): Effect.Effect<A | A2, E | E2> =>
+  Effect.withFiber((parent) =>
+    Effect.callback((resume) => {
+      const run = Effect.runForkWith(parent.context)
+      const first = run(self)
+      const exit = first.pollUnsafe()
+      if (exit !== undefined) return resume(exit)
+      const second = run(that)
+      let isOver = false
+      const endWith = (loser: Fiber.Fiber<unknown, unknown>) => (exit: Exit.Exit<A | A2, E | E2>) => {
+        if (isOver) return
+        isOver = true
+        loser.interruptUnsafe(parent.id)
+        resume(exit)
+      }
+      first.addObserver(endWith(second))
+      second.addObserver(endWith(first))
+      return Fiber.interruptAll([first, second])
+    })
+  )

@@ -13,17 +13,37 @@ import { classifyTokenResponse, unexpectedResponse } from "../../domain/classify
 import { describeSchemaError } from "../../domain/describeSchemaError.ts"
 import { type RipioHttpError, ripioHttpError, type RipioHttpErrorReason } from "../../domain/RipioHttpError.ts"
 import { isTransient, retryWith } from "../http/retry.ts"
-import type { SendOnce } from "../http/sendOnce.ts"
+import { Attempt, type SendOnce } from "../http/sendOnce.ts"
 import * as metrics from "../metrics.ts"
 import { withSpan } from "../tracing.ts"
 
-/** An access token with its times, in milliseconds of the `Clock`. */
+/** An access token and the ages, in milliseconds, at which it is renewed and expires. */
 export interface CachedToken {
   readonly token: Redacted.Redacted
-  readonly requestedAt: number
-  readonly renewAt: number
-  readonly expiresAt: number
+  readonly requestedAt: Instant
+  readonly renewAfter: number
+  readonly expiresAfter: number
 }
+
+interface Instant {
+  readonly wallMillis: number
+  readonly monotonicNanos: bigint
+}
+
+const toInstant = (clock: Clock.Clock): Instant => ({
+  wallMillis: clock.currentTimeMillisUnsafe(),
+  monotonicNanos: clock.monotonicTimeNanosUnsafe()
+})
+
+/**
+ * The age of a token in milliseconds, on the clock that counted more: the wall clock may be set back, and the monotonic
+ * clock may stop while the host sleeps.
+ */
+export const ageOf = ({ requestedAt }: CachedToken, clock: Clock.Clock): number =>
+  Math.max(
+    clock.currentTimeMillisUnsafe() - requestedAt.wallMillis,
+    Number(clock.monotonicTimeNanosUnsafe() - requestedAt.monotonicNanos) / 1_000_000
+  )
 
 /** Requests a token: once, or repeated by the retry policy. */
 export type RequestToken = (options: {
@@ -55,9 +75,10 @@ export const makeRequestToken = (options: {
 
     count.attempt(attempts, yield* Effect.context())
     // The server's lifetime begins later than this, so the token expires here first.
-    const requestedAt = yield* Clock.currentTimeMillis
-    const response = yield* Effect.catch(options.sendOnce(request, [options.clientSecret, credentials]), (reason) =>
-      fail(reason)
+    const requestedAt = yield* Clock.clockWith((clock) => Effect.sync(() => toInstant(clock)))
+    const response = yield* Effect.catch(
+      options.sendOnce(request, [options.clientSecret, credentials], new Attempt(request)),
+      (reason) => fail(reason)
     )
     const classification = classifyTokenResponse(response)
     switch (classification._tag) {
@@ -72,8 +93,8 @@ export const makeRequestToken = (options: {
         return {
           token,
           requestedAt,
-          renewAt: requestedAt + Duration.toMillis(renewAfter(lifetime)),
-          expiresAt: requestedAt + Duration.toMillis(lifetime)
+          renewAfter: Duration.toMillis(renewAfter(lifetime)),
+          expiresAfter: Duration.toMillis(lifetime)
         }
       }
       case "Unauthenticated":

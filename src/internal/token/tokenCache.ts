@@ -1,80 +1,117 @@
 import * as Cache from "effect/Cache"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
-import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import * as metrics from "../metrics.ts"
-import type { CachedToken, RequestToken } from "./requestToken.ts"
+import { ageOf, type CachedToken, type RequestToken } from "./requestToken.ts"
 
 // After a failed renewal, the current token is used for this long before the next renewal is tried.
 const renewalRetryDelay = 5_000
 
-// The cache has one entry.
 const key = "token"
 
-/** Caches the token of one account: one request serves all concurrent callers, and the token is renewed early. */
+/**
+ * Caches the token of one account. An unexpired token is returned at once and renewed in the background, in the scope of
+ * the cache. Only callers without one wait, and they share one request.
+ */
 export const makeTokenCache = Effect.fnUntraced(function* (requestToken: RequestToken) {
+  const scope = yield* Effect.scope
   let current: CachedToken | undefined
-  let renewals = 0
+  // The token that the API refused, until there is another one.
+  let refused: Redacted.Redacted | undefined
+  // The age at which the current token is renewed.
+  let renewAfter = 0
+  let renewal: Fiber.Fiber<unknown, unknown> | undefined
 
-  const isUnexpired = (token: CachedToken) => Effect.map(Clock.currentTimeMillis, (now) => now < token.expiresAt)
+  const store = (token: CachedToken): CachedToken => {
+    refused = undefined
+    renewAfter = token.renewAfter
+    return (current = token)
+  }
 
-  /** A new token, or the current one while it is unexpired and a new one is not available. */
-  const renew = Effect.gen(function* () {
-    const old = current
-    if (old !== undefined && (yield* isUnexpired(old))) {
-      const renewal = yield* Effect.result(requestToken({ retry: false }))
-      if (Result.isSuccess(renewal)) return (current = renewal.success)
-      if (current === old && (yield* isUnexpired(old))) {
-        yield* Effect.logWarning(
-          `The access token could not be renewed yet. The current one is still valid: ${renewal.failure.message}`
-        )
-        return old
-      }
-    }
-    return (current = yield* requestToken({ retry: true }))
-  })
-
-  const lookup = Effect.fnUntraced(function* (_: typeof key) {
-    const token = yield* Effect.acquireUseRelease(
+  const replaceCurrent = Effect.matchCauseEffect(requestToken({ retry: false }), {
+    onSuccess: (token) =>
       Effect.sync(() => {
-        renewals++
+        // Requested before the API refused this token, so a new request may return another one.
+        if (refused === undefined || !Equal.equals(token.token, refused)) store(token)
       }),
-      () => renew,
-      () =>
-        Effect.sync(() => {
-          renewals--
+    // No caller sees the failure, so it is logged.
+    onFailure: (cause) =>
+      Clock.clockWith((clock) => {
+        const age = current === undefined ? Infinity : ageOf(current, clock)
+        renewAfter = age + renewalRetryDelay
+        const message =
+          current !== undefined && age < current.expiresAfter
+            ? "The access token could not be renewed yet. The current one is still valid"
+            : "The access token could not be renewed. The next call requests a new one"
+        return Option.match(Cause.findErrorOption(cause), {
+          onSome: (error) => Effect.logWarning(`${message}: ${error.message}`),
+          onNone: () => Effect.logWarning(message, cause)
         })
-    )
-    const now = yield* Clock.currentTimeMillis
-    const untilRenewal = token.renewAt - now
-    const timeToLive = untilRenewal > 0 ? untilRenewal : Math.min(token.expiresAt - now, renewalRetryDelay)
-    return { token, timeToLive: Duration.millis(Math.max(timeToLive, 0)) }
+      })
   })
 
-  // Concurrent callers share one request. Interrupting one caller does not cancel it for the others.
-  const cache = yield* Cache.makeWith(lookup, {
-    capacity: 1,
-    timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: ({ timeToLive }) => timeToLive })
+  // Runs in the context of the call that starts it (logger, tracer, options of the client), but lives as long as the scope.
+  const startRenewal = Effect.forkIn(
+    Effect.withFiber((fiber) => {
+      renewal = fiber
+      return replaceCurrent
+    }),
+    scope,
+    { startImmediately: true }
+  )
+
+  const isRenewing = () => renewal !== undefined && renewal.pollUnsafe() === undefined
+
+  /** The token of the renewal in flight, or else of a new request. */
+  const nextToken = Effect.gen(function* () {
+    const old = current
+    if (renewal !== undefined) yield* Fiber.await(renewal)
+    // A token that has just arrived serves the callers that waited for it, however short its lifetime.
+    if (current !== undefined && current !== old) return current
+    return store(yield* requestToken({ retry: true }))
   })
+
+  // Keeps nothing: concurrent callers share a lookup, which is cancelled when the last of them is interrupted.
+  const inFlight = yield* Cache.makeWith((_: typeof key) => nextToken, {
+    capacity: 1,
+    timeToLive: () => Duration.zero
+  })
+
+  const use = ({ token }: CachedToken, age: number, fiber: Fiber.Fiber<unknown, unknown>) => {
+    metrics.tokenUsed(age, fiber.context)
+    return Effect.succeed(token)
+  }
+
+  const waitForToken = Effect.flatMap(Cache.get(inFlight, key), (received) =>
+    Effect.withFiber((fiber) => use(received, ageOf(received, fiber.getRef(Clock.Clock)), fiber))
+  )
 
   return {
-    accessToken: Effect.flatMap(Cache.get(cache, key), ({ token: { requestedAt, token } }) =>
-      Effect.withFiber((fiber) => {
-        const age = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - requestedAt
-        metrics.tokenUsed(age, fiber.context)
-        return Effect.succeed(token)
+    accessToken: Effect.withFiber((fiber) => {
+      const cached = current
+      if (cached === undefined) return waitForToken
+      const clock = fiber.getRef(Clock.Clock)
+      const age = ageOf(cached, clock)
+      if (age >= cached.expiresAfter) return waitForToken
+      if (age < renewAfter || isRenewing()) return use(cached, age, fiber)
+      return Effect.flatMap(startRenewal, () => {
+        // A client that responds without a wait has renewed it already.
+        const newest = current ?? cached
+        return use(newest, ageOf(newest, clock), fiber)
       })
-    ),
+    }),
+    // A renewal in flight goes on, and later callers wait for it.
     invalidate: (stale: Redacted.Redacted) =>
-      Effect.suspend(() => {
-        if (current === undefined || !Equal.equals(current.token, stale)) return Effect.void
+      Effect.sync(() => {
+        if (current === undefined || !Equal.equals(current.token, stale)) return
         current = undefined
-        // A renewal in flight no longer falls back on the stale token, so let it finish.
-        return renewals > 0 ? Effect.void : Cache.invalidate(cache, key)
+        refused = stale
       })
   }
 })

@@ -1,5 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { monotonicMillis } from "../http/monotonic.ts"
 
 const minuteMillis = 60_000
 
@@ -11,8 +12,8 @@ export const makeLimitedLog = (): LimitedLog => {
   const kinds = new Map<string, { readonly loggedAt: number; suppressed: number }>()
   return (kind, level, message) =>
     Effect.flatMap(Clock.Clock, (clock) => {
-      // Monotonic, so that a wall clock that is set back does not suppress lines for longer.
-      const now = Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+      // A wall clock that is set back would suppress lines for longer.
+      const now = monotonicMillis(clock)
       const last = kinds.get(kind)
       if (last !== undefined && now - last.loggedAt < minuteMillis) {
         last.suppressed++

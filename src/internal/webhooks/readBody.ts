@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { constVoid } from "effect/Function"
 import { maxWebhookBytes } from "../../domain/WebhookRejected.ts"
-import { readAtMost } from "../http/readAtMost.ts"
+import { readAtMost } from "../http/bytes.ts"
 
 /**
  * Why a body has no bytes to verify: it is above the limit, it broke off or is not bytes, or something read or locked it

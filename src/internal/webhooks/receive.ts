@@ -1,7 +1,6 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import type { OutcomeContradiction } from "../../domain/OutcomeContradiction.ts"
 import type { TicketEvent } from "../../domain/TicketEvent.ts"
 import type { WebhookDelivery } from "../../domain/WebhookDelivery.ts"
@@ -64,12 +63,13 @@ export const makeReceive = Effect.fnUntraced(function* <E, R>(
   const log = makeLimitedLog()
 
   const handleEvent = (event: TicketEvent): Effect.Effect<number> =>
-    releaseAfter(
-      duration,
-      Effect.suspend(() => onEvent(event)).pipe(
-        Effect.updateContext((current: Context.Context<never>) => Context.merge(context, current))
-      )
-    ).pipe(
+    Effect.suspend(() => onEvent(event)).pipe(
+      Effect.updateContext((current: Context.Context<never>) => Context.merge(context, current)),
+      (handling) =>
+        timeoutOrElse(handling, {
+          duration,
+          orElse: () => Effect.die(new Error(`onEvent took longer than ${Duration.format(duration)}`))
+        }),
       Effect.matchCauseEffect({
         onSuccess: () => Effect.succeed(ok),
         onFailure: (cause) =>
@@ -119,18 +119,6 @@ export const makeReceive = Effect.fnUntraced(function* <E, R>(
     )
   return receive
 })
-
-/** Interrupts an effect after the duration, and does not wait until it has ended. */
-const releaseAfter = <A, E, R>(duration: Duration.Duration, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Effect.forkDetach(self, { startImmediately: true }), (fiber) =>
-    timeoutOrElse(Fiber.join(fiber), {
-      duration,
-      orElse: () => {
-        fiber.interruptUnsafe()
-        return Effect.die(new Error(`onEvent took longer than ${Duration.format(duration)}`))
-      }
-    })
-  )
 
 const unreadableMessage =
   "The body of a webhook was read or locked before the handler, so its signature cannot be verified. Pass the request before any parser; in Express, register the route before express.json()"

@@ -9,7 +9,7 @@ import {
   SignatureMismatch,
   type WebhookRejectedReason
 } from "../../domain/WebhookRejected.ts"
-import { toBytes } from "../http/readAtMost.ts"
+import { toBytes } from "../http/bytes.ts"
 
 type Checked<A> = Result.Result<A, () => WebhookRejectedReason>
 

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { describeSchemaError } from "../../domain/describeSchemaError.ts"
 import { DeadLetter } from "../../domain/DeadLetter.ts"
-import { truncate } from "../../domain/Redaction.ts"
+import { sanitize } from "../../domain/sanitize.ts"
 import { TicketEvent } from "../../domain/TicketEvent.ts"
 
 const eventCodec = Schema.toCodecJson(TicketEvent)
@@ -17,7 +17,7 @@ const decode = Schema.decodeUnknownEffect(eventCodec)
 export const decodeEvent = (stored: unknown): Effect.Effect<TicketEvent, string> =>
   Effect.catchCause(decode(stored), (cause) => {
     const error = Cause.squash(cause)
-    return Effect.fail(truncate(Schema.isSchemaError(error) ? describeSchemaError(error) : String(error)))
+    return Effect.fail(Schema.isSchemaError(error) ? describeSchemaError(error) : sanitize.message(String(error)))
   })
 
 // The event is decoded when it is read, because a later version may be able to.

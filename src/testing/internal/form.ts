@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as MultipartParser from "effect/http/MultipartParser"
 import * as Stream from "effect/Stream"
+import { concatBytes } from "../../internal/http/bytes.ts"
 import type { SandboxFile } from "../SandboxTicket.ts"
 
 /** The parts of a `multipart/form-data` body, in the order of the body. */
@@ -12,18 +13,39 @@ export interface Form {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-const join = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
-  let offset = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset)
-    offset += chunk.length
+/** The number of bytes that the sandbox keeps of a file. */
+const maxKeptBytes = 16 * 1024 * 1024
+
+// The API documents no limits. These are the defaults of Django for the texts of a form and for the number of its fields.
+const maxTextBytes = 2_621_440
+const maxParts = 1000
+
+/** Collects the first bytes of a file, and counts all. */
+class FileContent {
+  size = 0
+  readonly #chunks: Array<Uint8Array> = []
+
+  add(chunk: Uint8Array): void {
+    const room = maxKeptBytes - this.size
+    // A copy, because the chunk may be a small part of a buffer that is as large as the body.
+    if (room > 0) this.#chunks.push(chunk.slice(0, room))
+    this.size += chunk.length
   }
-  return bytes
+
+  get bytes(): Uint8Array {
+    return concatBytes(this.#chunks)
+  }
 }
 
 // The form encoding of HTML escapes exactly these three characters in names.
 const unescapeName = (name: string) => name.replaceAll("%22", '"').replaceAll(/%0d/giu, "\r").replaceAll(/%0a/giu, "\n")
+
+const describeError = (error: MultipartParser.MultipartError): string => {
+  if (error._tag !== "ReachedLimit") return `The body is not valid multipart/form-data: ${error._tag}.`
+  return error.limit === "MaxParts"
+    ? `The form has more than ${maxParts} fields.`
+    : `A text has more than ${maxTextBytes} bytes.`
+}
 
 class FormReader {
   readonly #texts: Array<Form["texts"][number]> = []
@@ -32,15 +54,18 @@ class FormReader {
   #issue: string | undefined
   #done = false
   #length = 0
+  #textBytes = 0
 
   constructor(headers: Record<string, string>) {
     this.#parser = MultipartParser.make({
       headers,
-      // The API documents no limits.
-      maxFieldSize: Infinity,
+      maxFieldSize: maxTextBytes,
+      maxParts,
       isFile: ({ filename }) => filename !== undefined,
       onField: (info, value) => {
         this.#checkDisposition(info)
+        this.#textBytes += value.length
+        if (this.#textBytes > maxTextBytes) return this.#malformed(`The texts have more than ${maxTextBytes} bytes.`)
         try {
           this.#texts.push([unescapeName(info.name), utf8.decode(value)])
         } catch {
@@ -49,15 +74,16 @@ class FormReader {
       },
       onFile: (info) => {
         this.#checkDisposition(info)
-        const chunks: Array<Uint8Array> = []
+        const content = new FileContent()
         return (chunk) => {
-          if (chunk !== null) return void chunks.push(chunk)
-          const file = { name: unescapeName(info.filename ?? ""), type: info.contentType, bytes: join(chunks) }
+          if (chunk !== null) return content.add(chunk)
+          const { bytes, size } = content
+          const file = { name: unescapeName(info.filename ?? ""), type: info.contentType, size, bytes }
           this.#files.push([unescapeName(info.name), file])
         }
       },
       // The parser reports bytes after the last boundary as an error. RFC 2046 allows them.
-      onError: ({ _tag }) => this.#done || this.#malformed(`The body is not valid multipart/form-data: ${_tag}.`),
+      onError: (error) => this.#done || this.#malformed(describeError(error)),
       onDone: () => {
         this.#done = true
       }

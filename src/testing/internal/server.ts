@@ -10,8 +10,11 @@ import type { Fault } from "../Fault.ts"
 import type { Route, SandboxRequest } from "../SandboxRequest.ts"
 import { basicCredentials, bearerToken } from "./authorization.ts"
 import { createRoute } from "./createRoute.ts"
+import { Counter } from "./counter.ts"
+import { encodeForm } from "./encodeForm.ts"
 import type { Endpoint, SandboxState } from "./endpoint.ts"
 import type { Faults } from "./faults.ts"
+import { Journal } from "./journal.ts"
 import { retrieveRoute } from "./retrieveRoute.ts"
 import { htmlResponse, notAuthenticated, padTo, type SandboxResponse, toServerResponse } from "./sandboxResponse.ts"
 import { tokenRoute } from "./tokenRoute.ts"
@@ -53,7 +56,7 @@ const dispatch = (method: string, { pathname, search }: URL): Target => {
     : withoutEndpoint(htmlResponse(404, "Not Found"))
 }
 
-/** The response under a fault. `process` is the request without the fault. */
+/** The response under a fault, without its delay. `process` is the request without the fault. */
 const applyFault = (
   fault: Fault | undefined,
   process: Effect.Effect<SandboxResponse>
@@ -64,11 +67,9 @@ const applyFault = (
     case undefined:
     case "TokenExpired":
     case "TokensRevoked":
-      return process
     case "Latency":
-      return Effect.tap(process, () => Effect.sleep(fault.duration))
     case "Hang":
-      return Effect.andThen(process, Effect.never)
+      return process
     case "Refused":
       return Effect.fail(new ConnectionLost({ code: "ECONNREFUSED" }))
     case "Dropped":
@@ -96,9 +97,25 @@ const applyFault = (
   }
 }
 
+/** How long a fault holds a response back. */
+const delayOf = (fault: Fault | undefined): Effect.Effect<void> => {
+  switch (fault?._tag) {
+    case "Latency":
+      return Effect.sleep(fault.duration)
+    case "Hang":
+      return Effect.never
+    default:
+      return Effect.void
+  }
+}
+
+/** The requests to one route: how many have arrived, and how many of them have been read and processed. */
+const countsOfRoute = () => ({ arrived: 0, processed: new Counter() })
+
 /** The request handler of one sandbox, and the journal of the requests that it received. */
 export const make = (state: SandboxState, faults: Faults) => {
-  const journal: Array<Mutable<SandboxRequest>> = []
+  const journal = new Journal<Mutable<SandboxRequest>>()
+  const counts = { token: countsOfRoute(), create: countsOfRoute(), retrieve: countsOfRoute() }
 
   const handle = (request: HttpServerRequest): Effect.Effect<HttpServerResponse, ConnectionLost> =>
     Effect.gen(function* () {
@@ -122,16 +139,32 @@ export const make = (state: SandboxState, faults: Faults) => {
         status: undefined,
         fault
       }
-      const number = journal.push(received)
+      const number = journal.add(received)
+      const routeCounts = route && counts[route]
+      if (routeCounts !== undefined) routeCounts.arrived += 1
 
       if (fault?._tag === "TokenExpired" && token !== undefined) entry?.tokens.delete(token)
       if (fault?._tag === "TokensRevoked") entry?.tokens.clear()
 
       const storesTicket = fault?.stored ?? true
-      const response = yield* applyFault(fault, process(state, { request, at, ticketId, storesTicket }))
+      // The body is touched only here: a refused connection carries none.
+      const processed = Effect.suspend(() => {
+        const encoded = encodeForm(request)
+        received.headers = Headers.redact(encoded.headers, redactedHeaders)
+        return process(state, { request: encoded, at, ticketId, storesTicket })
+      })
+      const response = yield* applyFault(fault, processed).pipe(
+        Effect.ensuring(Effect.sync(() => routeCounts?.processed.increment()))
+      )
+      yield* delayOf(fault)
       received.status = response.status
       return toServerResponse(response, `sandbox-request-${number}`)
     })
 
-  return { handle, received: (): ReadonlyArray<SandboxRequest> => journal.map((request) => ({ ...request })) }
+  return {
+    handle,
+    received: (): ReadonlyArray<SandboxRequest> => journal.entries,
+    count: (route?: Route): number => (route === undefined ? journal.count : counts[route].arrived),
+    awaitProcessed: (route: Route, count: number): Effect.Effect<void> => counts[route].processed.reach(count)
+  }
 }

@@ -53,10 +53,27 @@ export const notifyAtEnd = (
     yield* notify(end.outcome === "Created" ? { _tag: "Created", ticketId, issueKey } : { _tag: "Failed", ticketId })
   })
 
+const maxSeed = 2 ** 48 - 1
+
+// Not from `Random`: a draw here would shift the sequence of a test that seeds `Random`.
+const randomSeed = (): number => Number.parseInt(crypto.randomUUID().replace("-", "").slice(0, 12), 16)
+
 /** The tickets of one sandbox. */
 export class Tickets {
   readonly #tickets = new Map<TicketId, Ticket>()
+  /** The first digits of every id. A persistent inbox remembers ids, so another sandbox must not repeat them. */
+  readonly #idPrefix: string
+  readonly #issueKeyBase: number
   #count = 0
+
+  constructor(seed = randomSeed()) {
+    if (!Number.isSafeInteger(seed) || seed < 0 || seed > maxSeed) {
+      throw new Error("Sandbox: seed must be an integer from 0 to 2 ** 48 - 1.")
+    }
+    const digits = seed.toString(16).padStart(12, "0")
+    this.#idPrefix = `${digits.slice(0, 8)}-${digits.slice(8)}-4000-8000`
+    this.#issueKeyBase = 1000 * (1 + (seed % 1_000_000))
+  }
 
   /** The outcome of tickets that requests create. */
   createOptions: OutcomeOptions = {}
@@ -77,9 +94,9 @@ export class Tickets {
     const number = ++this.#count
     const outcome = options.outcome ?? "Created"
     return {
-      ticketId: options.ticketId ?? TicketId.make(`00000000-0000-4000-8000-${`${number}`.padStart(12, "0")}`),
+      ticketId: options.ticketId ?? TicketId.make(`${this.#idPrefix}-${`${number}`.padStart(12, "0")}`),
       clientId: options.clientId,
-      issueKey: options.issueKey ?? IssueKey.make(`SUP-${1000 + number}`),
+      issueKey: options.issueKey ?? IssueKey.make(`SUP-${this.#issueKeyBase + number}`),
       at: now,
       content: options.content,
       end: outcome === "Pending" ? undefined : { outcome, at: now + Duration.toMillis(options.after ?? "3 seconds") }

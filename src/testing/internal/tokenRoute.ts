@@ -1,4 +1,6 @@
+import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
+import { MaxBodySize } from "effect/http/HttpIncomingMessage"
 import { basicCredentials } from "./authorization.ts"
 import type { Endpoint } from "./endpoint.ts"
 import { jsonResponse } from "./sandboxResponse.ts"
@@ -10,6 +12,9 @@ const errorResponse = (status: 400 | 401, error: string, error_description?: str
 const isForm = (contentType: string | undefined) =>
   /^application\/x-www-form-urlencoded\s*(;|$)/iu.test(contentType ?? "")
 
+// The largest body without files that Django accepts by default.
+const maxBodyBytes = 2_621_440
+
 /** `POST /oauth2/token/`. */
 export const tokenRoute: Endpoint = {
   route: "token",
@@ -20,7 +25,10 @@ export const tokenRoute: Endpoint = {
       if (!isForm(request.headers["content-type"])) {
         return errorResponse(400, "invalid_request", "The body must be application/x-www-form-urlencoded.")
       }
-      const form = new URLSearchParams(yield* request.text)
+      const text = yield* Effect.provideService(request.text, MaxBodySize, ByteSize.bytes(maxBodyBytes))
+      // In process, a body has no limit while it is read.
+      if (text.length > maxBodyBytes) return errorResponse(400, "invalid_request", "The body is too large.")
+      const form = new URLSearchParams(text)
       if (form.getAll("grant_type").join() !== "client_credentials") {
         return errorResponse(400, "unsupported_grant_type")
       }

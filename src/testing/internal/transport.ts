@@ -1,7 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import { HttpClientError, TransportError } from "effect/http/HttpClientError"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
@@ -11,21 +10,10 @@ type Handle = (
   request: HttpServerRequest.HttpServerRequest
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, ConnectionLost>
 
-// A form has neither bytes nor a boundary until the transport encodes it. `Response` encodes it as `fetch` does.
-const encodeForm = (request: HttpClientRequest.HttpClientRequest) => {
-  if (request.body._tag !== "FormData") return Effect.succeed(request)
-  const form = new Response(request.body.formData)
-  return Effect.map(
-    Effect.promise(() => form.arrayBuffer()),
-    (bytes) =>
-      HttpClientRequest.bodyUint8Array(request, new Uint8Array(bytes), form.headers.get("content-type") ?? undefined)
-  )
-}
-
 /** A client that runs the handler in the fiber that sends the request. */
 export const httpClient = (handle: Handle): HttpClient.HttpClient =>
   HttpClient.make((request) =>
-    Effect.flatMap(encodeForm(request), (sent) => handle(HttpServerRequest.fromClientRequest(sent))).pipe(
+    handle(HttpServerRequest.fromClientRequest(request)).pipe(
       Effect.map((response) => HttpServerResponse.toClientResponse(response, { request })),
       Effect.mapError((cause) => new HttpClientError({ reason: new TransportError({ request, cause }) }))
     )

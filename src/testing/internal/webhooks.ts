@@ -5,6 +5,8 @@ import * as Redacted from "effect/Redacted"
 import type { Mutable } from "effect/Types"
 import { IssueKey } from "../../domain/IssueKey.ts"
 import type { SandboxDelivery, SandboxWebhookOptions, WebhookTarget } from "../SandboxWebhooks.ts"
+import { Counter } from "./counter.ts"
+import { Journal } from "./journal.ts"
 import { type SignedWebhook, signWebhook, type WebhookContent } from "../SignWebhook.ts"
 
 interface Subscription {
@@ -37,12 +39,21 @@ const contradicting = (content: WebhookContent): WebhookContent => {
     : { _tag: "Created", ticketId, issueKey: IssueKey.make("SUP-FORGED") }
 }
 
+const canSign = (secret: Redacted.Redacted): boolean => {
+  try {
+    return Redacted.value(secret) !== ""
+  } catch {
+    return false
+  }
+}
+
 /** The webhook subscriptions of one sandbox, and the journal of its deliveries. */
 export class Webhooks {
   /** The secret of subscriptions without a `secret` option. */
   readonly secret = Redacted.make("the webhook secret of the sandbox")
   readonly #subscriptions: Array<Subscription> = []
-  readonly #journal: Array<Mutable<SandboxDelivery>> = []
+  readonly #journal = new Journal<Mutable<SandboxDelivery>>()
+  readonly #ended = new Counter()
   readonly #fork: (effect: Effect.Effect<unknown>) => void
 
   /** @param fork runs an effect in the scope of the sandbox, without waiting for it */
@@ -55,6 +66,9 @@ export class Webhooks {
     target: WebhookTarget,
     { delay = 0, forge = false, reorderWindow = 1, retries = 5, secret = this.secret, times = 1 }: SandboxWebhookOptions
   ): void {
+    if (!canSign(secret)) {
+      throw new Error("Sandbox: the secret of a subscription must be a Redacted text that is not empty.")
+    }
     this.#subscriptions.push({ target, clientId, secret, delay, times, reorderWindow, forge, retries, buffer: [] })
   }
 
@@ -63,14 +77,24 @@ export class Webhooks {
   }
 
   get deliveries(): ReadonlyArray<SandboxDelivery> {
-    return this.#journal.map((delivery) => ({ ...delivery }))
+    return this.#journal.entries
+  }
+
+  /** Waits until this number of attempts has ended. */
+  awaitDeliveries(count: number): Effect.Effect<void> {
+    return this.#ended.reach(count)
   }
 
   /** Sends an event that occurs now to every subscription of an account. */
   emit(clientId: string, content: WebhookContent): Effect.Effect<void> {
     return Effect.map(Clock.currentTimeMillis, (at) => {
       for (const subscription of this.#subscriptions) {
-        if (subscription.clientId === clientId) this.#fork(this.#deliver(subscription, { content, at }))
+        if (subscription.clientId !== clientId) continue
+        const delivery = this.#deliver(subscription, { content, at })
+        // Nothing waits for the fiber, so only the log can report it.
+        this.#fork(
+          Effect.tapDefect(delivery, (defect) => Effect.logError("Sandbox: a webhook cannot be sent.", defect))
+        )
       }
     })
   }
@@ -110,18 +134,20 @@ export class Webhooks {
         attempt,
         status: undefined
       }
-      this.#journal.push(delivery)
+      this.#journal.add(delivery)
       const signed = yield* sign
       const status = yield* Effect.orElseSucceed(
         Effect.tryPromise((signal) => post(subscription.target, signed, signal)),
         () => undefined
       )
       delivery.status = status
-      if (status !== undefined && status < 500) return
-      if (attempt > subscription.retries) return
-      // Redelivers the same bytes, so the signed time stays that of the event.
-      const retry = this.#send(subscription, webhook, Effect.succeed(signed), attempt + 1)
-      this.#fork(Effect.delay(retry, 1000 * 2 ** (attempt - 1)))
+      if ((status === undefined || status >= 500) && attempt <= subscription.retries) {
+        // Redelivers the same bytes, so the signed time stays that of the event.
+        const retry = this.#send(subscription, webhook, Effect.succeed(signed), attempt + 1)
+        this.#fork(Effect.delay(retry, 1000 * 2 ** (attempt - 1)))
+      }
+      // Last, so that the retry sleeps already when a test that waited adjusts the clock.
+      this.#ended.increment()
     })
   }
 }

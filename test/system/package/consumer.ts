@@ -12,6 +12,6 @@ const program = Effect.gen(function* () {
     Created: ({ issueKey }) => `Created ${issueKey}`,
     Failed: () => "Failed"
   })
-}).pipe(Effect.provide(Sandbox.layerRipio()))
+}).pipe(Effect.provide(Sandbox.layerRipio({ seed: 0 })))
 
 console.log(await Effect.runPromise(program))

@@ -26,7 +26,10 @@ const assertNotSent = (error: unknown, expected: { readonly attempts: number }) 
   assert.deepStrictEqual({ operation, attempts, isRetryable }, { operation: "create", ...expected, isRetryable: true })
 }
 
-for (const [name, client] of sockets) {
+// `node:http` reads the whole form before it has a connection, so for it the last try alone proves nothing.
+const knowsStage = (name: string) => name !== "node:http"
+
+for (const [name, client] of sockets.filter(([name]) => knowsStage(name))) {
   describe(`a create by ${name} is known not to be sent, and is retried, if`, () => {
     it.live("the connection is refused", () =>
       Effect.gen(function* () {
@@ -83,8 +86,24 @@ for (const [name, client] of sockets) {
         assert.strictEqual(requests, 0)
       }).pipe(Effect.scoped)
     )
-  })
 
+    it.live("the server does not speak TLS", () =>
+      Effect.gen(function* () {
+        let requests = 0
+        const server = createServer((_, response) => {
+          requests++
+          response.end()
+        })
+        const port = yield* listeningUntilEnd(server)
+        const error = yield* Effect.flip(createAt(`https://127.0.0.1:${port}`, client))
+        assertNotSent(error, { attempts: 3 })
+        assert.strictEqual(requests, 0)
+      }).pipe(Effect.scoped)
+    )
+  })
+}
+
+for (const [name, client] of sockets) {
   describe(`a create by ${name} may have been sent, and is not retried, if`, () => {
     it.live("the server closes the connection at once: one connection, CreateAmbiguous", () =>
       Effect.gen(function* () {
@@ -96,22 +115,6 @@ for (const [name, client] of sockets) {
         const error = yield* Effect.flip(createAt(`http://127.0.0.1:${port}`, client))
         assert.instanceOf(error, CreateAmbiguous)
         assert.strictEqual(connections, 1)
-      }).pipe(Effect.scoped)
-    )
-
-    // The same error can also break a connection later, so the library assumes the worst.
-    it.live("the server does not speak TLS: one connection, no request, CreateAmbiguous", () =>
-      Effect.gen(function* () {
-        let requests = 0
-        let connections = 0
-        const server = createServer((_, response) => {
-          requests++
-          response.end()
-        }).on("connection", () => connections++)
-        const port = yield* listeningUntilEnd(server)
-        const error = yield* Effect.flip(createAt(`https://127.0.0.1:${port}`, client))
-        assert.instanceOf(error, CreateAmbiguous)
-        assert.deepStrictEqual({ requests, connections }, { requests: 0, connections: 1 })
       }).pipe(Effect.scoped)
     )
   })
@@ -144,3 +147,13 @@ for (const [name, client] of sockets) {
     )
   })
 }
+
+describe("a create by node:http", () => {
+  it.live("is never sent, and ambiguous, if the host name is not found", () =>
+    Effect.gen(function* () {
+      const client = sockets.find(([name]) => !knowsStage(name))![1]
+      const error = yield* Effect.flip(createAt("http://ripio.invalid", client))
+      assert.instanceOf(error, CreateAmbiguous)
+    })
+  )
+})

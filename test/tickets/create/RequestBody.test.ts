@@ -34,23 +34,43 @@ const creating = (
 const creatingWith = (...files: ReadonlyArray<File>) => creating(newTicket({ files }))
 
 describe("the body of a create", () => {
-  it.effect("is one piece up to 8 MiB, and a stream above", () =>
+  it.effect("has its length, up to 8 MiB and above", () =>
     Effect.gen(function* () {
       const limit = 8 * 1024 * 1024
       const empty = creatingWith(new File([], "film.bin"))
       yield* empty.create
-      const overhead = empty.bodies[0]?._tag === "Uint8Array" ? empty.bodies[0].contentLength : assert.fail("no bytes")
-      for (const { size, tag } of [
-        { size: limit - overhead, tag: "Uint8Array" },
-        { size: limit - overhead + 1, tag: "Stream" }
-      ]) {
+      const overhead = empty.bodies[0]?._tag === "Stream" ? empty.bodies[0].contentLength! : assert.fail("no stream")
+      for (const size of [0, limit - overhead, limit - overhead + 1]) {
         const { bodies, create } = creatingWith(new File([new Uint8Array(size)], "film.bin"))
         yield* create
-        const body = bodies[0] ?? assert.fail("no body")
-        assert.strictEqual(body._tag, tag)
-        assert.deepInclude(body, { contentLength: overhead + size })
-        const length = body._tag === "Stream" ? (yield* Stream.mkUint8Array(body.stream)).length : overhead + size
-        assert.strictEqual(length, overhead + size)
+        const body = bodies[0]?._tag === "Stream" ? bodies[0] : assert.fail("no stream")
+        assert.strictEqual(body.contentLength, overhead + size)
+        assert.strictEqual((yield* Stream.mkUint8Array(body.stream)).length, overhead + size)
+      }
+    })
+  )
+
+  it.effect("is read once: a second read fails", () =>
+    Effect.gen(function* () {
+      const { bodies, create } = creatingWith(new File(["x"], "a.txt"))
+      yield* create
+      const body = bodies[0]?._tag === "Stream" ? bodies[0] : assert.fail("no stream")
+      yield* Stream.runDrain(Stream.take(body.stream, 1))
+      const error = yield* Effect.flip(Stream.runDrain(body.stream))
+      assert.match(String(error), /is not sent twice/u)
+    })
+  )
+
+  it.effect("is completed by its last chunk alone", () =>
+    Effect.gen(function* () {
+      for (const files of [[], [new File(["x"], "a.txt")], [new File([new Uint8Array(9_000_000)], "film.bin")]]) {
+        const { bodies, create } = creatingWith(...files)
+        yield* create
+        const body = bodies[0]?._tag === "Stream" ? bodies[0] : assert.fail("no stream")
+        const chunks = yield* Stream.runCollect(body.stream)
+        assert.isAtLeast(chunks.length, 3)
+        const last = new TextDecoder().decode(chunks.at(-1))
+        assert.match(last, /^(\r\n)?------ripio-[\w-]+--\r\n$/u)
       }
     })
   )
@@ -59,7 +79,9 @@ describe("the body of a create", () => {
     Effect.gen(function* () {
       const { bodies, create } = creatingWith(new File(["x"], "a.txt", { type: "text/plain" }), new File(["y"], "b"))
       yield* create
-      const body = bodies[0]?._tag === "Uint8Array" ? bodies[0].body : assert.fail("no bytes")
+      const body = yield* bodies[0]?._tag === "Stream"
+        ? Stream.mkUint8Array(bodies[0].stream)
+        : assert.fail("no stream")
       const types = new TextDecoder().decode(body).match(/^Content-Type: .*$/gmu)
       assert.deepStrictEqual(types, ["Content-Type: text/plain", "Content-Type: application/octet-stream"])
     })

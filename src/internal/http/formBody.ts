@@ -1,0 +1,173 @@
+import { constVoid } from "effect/Function"
+import * as HttpBody from "effect/http/HttpBody"
+import * as Stream from "effect/Stream"
+
+/** A form in parts. The last part completes it: without that part, no server can process the form. */
+export interface Form {
+  readonly contentType: string
+  readonly parts: ReadonlyArray<Uint8Array<ArrayBuffer> | Blob>
+  readonly size: number
+}
+
+const forms = new WeakMap<HttpBody.HttpBody, Form>()
+
+/** A body that sends a form. Each read starts at the first part; {@link Upload} limits it to one read. */
+export const formBody = (form: Form): HttpBody.HttpBody => streamed(form, () => streamOf(form))
+
+export const formOf = (body: HttpBody.HttpBody): Form | undefined => forms.get(body)
+
+/** The content of a form body, without reading the body as a transport does. */
+export const formBlobOf = (body: HttpBody.HttpBody): Blob | undefined => {
+  const form = forms.get(body)
+  return form === undefined ? undefined : blobOf(form)
+}
+
+const blobOf = ({ contentType, parts }: Form) => new Blob([...parts], { type: contentType })
+
+const streamed = (form: Form, stream: () => Stream.Stream<Uint8Array, unknown>): HttpBody.HttpBody => {
+  const body = HttpBody.stream(Stream.suspend(stream), form.contentType, form.size)
+  forms.set(body, form)
+  return body
+}
+
+const streamOf = ({ parts }: Form): Stream.Stream<Uint8Array, unknown> =>
+  Stream.flatMap(Stream.fromIterable(parts, { chunkSize: 1 }), (part) =>
+    part instanceof Blob
+      ? Stream.fromReadableStream({ evaluate: () => part.stream(), onError: (cause) => cause })
+      : Stream.succeed(part)
+  )
+
+const chunksOf = async function* ({ parts }: Form) {
+  for (const part of parts) {
+    if (!(part instanceof Blob)) {
+      yield part
+      continue
+    }
+    const reader = part.stream().getReader()
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) yield chunk.value
+  }
+}
+
+declare const FixedLengthStream: (new (length: number) => TransformStream<Uint8Array, Uint8Array>) | undefined
+
+// Node and Bun send a stream with the length of the header, and never a second time. Deno and browsers send streams without
+// a length.
+const sendsStreamsWithLength = () => "process" in globalThis && !("Deno" in globalThis) && !("document" in globalThis)
+
+/** What a transport has read of the form, from one start to the next. */
+interface Read {
+  chunks: number
+  isComplete: boolean
+}
+
+/**
+ * One attempt to send a form. The form is read at most once. The upload records what the transport has read, which shows
+ * whether a failed attempt may have created a ticket.
+ */
+export class Upload {
+  readonly form: Form
+  /** The body for the transport. */
+  readonly body: HttpBody.HttpBody
+  #reads: Array<Read> = []
+  #readsBeforeTry = 0
+  #fetchFailure: unknown
+
+  constructor(form: Form) {
+    this.form = form
+    this.body = streamed(form, () => {
+      const read = this.#start()
+      return read === undefined
+        ? Stream.fail(new Error(consumed))
+        : Stream.map(streamOf(form), (chunk) => this.#count(read, chunk))
+    })
+  }
+
+  /** The client begins to send. A client that retries does so several times. */
+  beginTry(): void {
+    this.#readsBeforeTry = this.#reads.length
+  }
+
+  /** Whether the transport has read any of the form. */
+  get isHandedOver(): boolean {
+    return this.#reads.some(({ chunks }) => chunks > 0)
+  }
+
+  /**
+   * Whether an attempt that ended with this error certainly did not send the form.
+   *
+   * @param isBeforeConnection whether the error shows that there was no connection
+   */
+  isUnsent(cause: unknown, isBeforeConnection: boolean): boolean {
+    if (!this.isHandedOver) return true
+    // `fetch` reads one chunk ahead. It reads the second one when it has a connection.
+    if (!this.#reads.some(({ isComplete }) => isComplete)) {
+      return isBeforeConnection || (cause === this.#fetchFailure && this.#reads.every(({ chunks }) => chunks <= 1))
+    }
+    // A client may have retried after it sent the form, so the error of its last try says nothing. The error of the only
+    // call of `fetch` does.
+    return isBeforeConnection && cause === this.#fetchFailure
+  }
+
+  #start(): Read | undefined {
+    if (this.isHandedOver) return undefined
+    const read = { chunks: 0, isComplete: false }
+    this.#reads.push(read)
+    return read
+  }
+
+  #count<Chunk extends Uint8Array>(read: Read, chunk: Chunk): Chunk {
+    read.chunks++
+    read.isComplete = chunk === this.form.parts.at(-1)
+    return chunk
+  }
+
+  /** Wraps the `fetch` of the client, so that it sends the form. */
+  wrapFetch(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
+    return async (input, init) => {
+      // Effect's client has made a stream of the body, and may have read ahead. That is not a read by `fetch`.
+      if (init?.body instanceof ReadableStream) await init.body.cancel().catch(constVoid)
+      this.#reads.length = this.#readsBeforeTry
+      const read = this.#start()
+      if (read === undefined) throw new Error(consumed)
+      try {
+        return await fetch(input, { ...init, ...this.#fetchBody(read, new Headers(init?.headers)) })
+      } catch (cause) {
+        this.#fetchFailure = cause
+        throw cause
+      }
+    }
+  }
+
+  #fetchBody(read: Read, headers: Headers): RequestInit & { readonly duplex?: "half" } {
+    if (typeof FixedLengthStream === "function") {
+      const { readable, writable } = new FixedLengthStream(this.form.size)
+      void this.#readable(read).pipeTo(writable).catch(constVoid)
+      return { headers, body: readable }
+    }
+    if (sendsStreamsWithLength()) {
+      headers.set("content-length", `${this.form.size}`)
+      return { headers, body: this.#readable(read), duplex: "half" }
+    }
+    // `fetch` sends a `Blob` with its length. Deno does not send it twice; a browser may.
+    read.chunks = this.form.parts.length
+    read.isComplete = true
+    return { headers, body: blobOf(this.form) }
+  }
+
+  #readable(read: Read): ReadableStream<Uint8Array> {
+    const chunks = chunksOf(this.form)
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          const next = await chunks.next()
+          if (next.done === true) controller.close()
+          else controller.enqueue(this.#count(read, next.value))
+        }
+      },
+      // Without a buffer, only what `fetch` asks for is read.
+      { highWaterMark: 0 }
+    )
+  }
+}
+
+const consumed = "the form was read before, and is not sent twice"

@@ -1,0 +1,84 @@
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import type { Unauthenticated } from "../../domain/AccessToken.ts"
+import type { AwaitOptions } from "../../domain/AwaitOptions.ts"
+import type { CreateAmbiguous } from "../../domain/CreateAmbiguous.ts"
+import type { NewTicket } from "../../domain/NewTicket.ts"
+import { OutcomePending } from "../../domain/OutcomePending.ts"
+import { invalidRequest, type RipioHttpError } from "../../domain/RipioHttpError.ts"
+import type { TicketOutcome } from "../../domain/SupportTicket.ts"
+import type { NotEnabled, TicketError } from "../../domain/TicketError.ts"
+import type { TicketId } from "../../domain/TicketId.ts"
+import type { TicketRejected } from "../../domain/TicketRejected.ts"
+import { nonNegativeDuration } from "../options.ts"
+import type { Create } from "./create.ts"
+import type { Retrieve } from "./retrieve.ts"
+
+const operation = "raise"
+
+/** Creates a ticket and waits for its outcome. */
+export type Raise = (
+  ticket: NewTicket,
+  options?: AwaitOptions
+) => Effect.Effect<
+  TicketOutcome,
+  NotEnabled | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError | OutcomePending
+>
+
+/** After the ticket is created, every failure carries its id: it is `OutcomePending`. */
+export const makeRaise =
+  (
+    create: Create,
+    retrieve: Retrieve,
+    awaitOutcome: (
+      retrieve: Retrieve,
+      id: TicketId,
+      options: AwaitOptions | undefined
+    ) => Effect.Effect<TicketOutcome, TicketError | OutcomePending>
+  ): Raise =>
+  (ticket, options) => {
+    const issue = findInvalidOption(options)
+    if (issue !== undefined) return Effect.fail(invalidRequest(operation, issue))
+    return Effect.flatMap(create(ticket), ({ ticketId }) =>
+      Effect.flatMap(Clock.Clock, (clock) => {
+        const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+        const start = now()
+        let polls = 0
+        const counted: Retrieve = (id) => {
+          polls++
+          return retrieve(id)
+        }
+        const pending = (lastError: TicketError | undefined) =>
+          new OutcomePending({
+            ticketId,
+            polls,
+            elapsed: Duration.millis(Math.round(now() - start)),
+            ...(lastError === undefined ? {} : { lastError })
+          })
+        return awaitOutcome(counted, ticketId, options).pipe(
+          Effect.mapError((error) => (error._tag === "OutcomePending" ? error : pending(error))),
+          Effect.catchDefect((defect) =>
+            Effect.andThen(
+              Effect.logError(`raise: the wait for ticket ${ticketId} failed`, Cause.die(defect)),
+              Effect.fail(pending(undefined))
+            )
+          ),
+          Effect.onInterrupt(() => Effect.logWarning(`raise: interrupted. Ticket ${ticketId} was created`))
+        )
+      })
+    )
+  }
+
+/** What is wrong with the options. Checked before anything is sent. */
+const findInvalidOption = (options: AwaitOptions | undefined): string | undefined => {
+  if (options === undefined) return undefined
+  if (typeof options !== "object" || options === null) return "options: expected an object"
+  const { deadline, schedule } = options
+  if (schedule !== undefined && !Schedule.isSchedule(schedule)) return "schedule: expected a Schedule"
+  const checked = deadline === undefined ? undefined : nonNegativeDuration("deadline", deadline)
+  return checked !== undefined && Result.isFailure(checked) ? checked.failure.message : undefined
+}
