@@ -225,13 +225,21 @@ describe("the delays of a polling schedule", () => {
 
 describe("options that JavaScript passes", () => {
   const invalid: ReadonlyArray<{ readonly title: string; readonly options: unknown; readonly issue: string }> = [
-    ...[null, 5, "1 second", {}, [], () => 1, Duration.seconds(1), new Date(0)].map((schedule) => ({
-      title: `a schedule of ${String(schedule)}`,
+    ...[
+      { name: "null", schedule: null },
+      { name: "a number", schedule: 5 },
+      { name: "text", schedule: "1 second" },
+      { name: "an object", schedule: {} },
+      { name: "a list", schedule: [] },
+      { name: "a function", schedule: () => 1 },
+      { name: "a Duration", schedule: Duration.seconds(1) }
+    ].map(({ name, schedule }) => ({
+      title: `a schedule that is ${name}`,
       options: { schedule },
       issue: "schedule: expected a Schedule"
     })),
     ...[null, 5, "1 minute", true].map((options) => ({
-      title: String(options),
+      title: `options that are ${String(options)}`,
       options,
       issue: "options: expected an object"
     }))

@@ -27,18 +27,18 @@ export const parseRetryAfter = (
   date: string | undefined,
   now: number
 ): Duration.Duration | undefined => {
-  if (retryAfter.length > maxRetryAfterLength) return undefined
+  const value = retryAfter.slice(0, maxRetryAfterLength)
   // RFC 9110 allows whole seconds only. Some servers send fractions.
-  const fraction = /^\s*(\d+\.\d+)\s*$/u.exec(retryAfter)
+  const fraction = /^\s*(\d+\.\d+)\s*$/u.exec(value)
   if (fraction !== null) return Duration.millis(Math.round(Number(fraction[1]) * 1000))
-  const parsed = Headers.parseRetryAfter(retryAfter)
+  const parsed = Headers.parseRetryAfter(value)
   if (Result.isFailure(parsed)) return undefined
   const sentAt = date === undefined ? undefined : Headers.parseHttpDate(date)
   const start = sentAt !== undefined && Result.isSuccess(sentAt) ? DateTime.toEpochMillis(sentAt.success) : now
   return Headers.retryAfterDelay(parsed.success, start)
 }
 
-// The longest HTTP date has 33 characters. More digits would only make error messages long.
+// The longest HTTP date has 33 characters. More digits than this would only make error messages long.
 const maxRetryAfterLength = 64
 
 /** The delay that the failed response asked for, if it asked for one. */
