@@ -1,4 +1,5 @@
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
@@ -57,13 +58,52 @@ interface TokenUnavailable {
 
 /** The state of one call across its attempts. */
 interface Call {
+  readonly context: Context.Context<never>
   attempts: number
   refused: TokenRefused | undefined
 }
 
 const withoutAnnotations = () => Effect.succeed({})
 
-const describeCause = (cause: Cause.Cause<TokenRefused | ApiError | RipioHttpError>): string => {
+/** Turns a defect of the client or the tracer into an error once the request may have been sent. */
+const withoutLoss = <A, E>(
+  result: Effect.Effect<A, E>,
+  {
+    attempts,
+    operation,
+    secrets,
+    sending
+  }: {
+    readonly operation: string
+    readonly sending: Attempt
+    readonly attempts: number
+    readonly secrets: ReadonlyArray<Redacted.Redacted>
+  }
+) =>
+  Effect.catchDefect(result, (defect): Effect.Effect<never, RipioHttpError> => {
+    if (!sending.isHandedOver) return Effect.die(defect)
+    const description = `the client failed: ${makeSanitizer(secrets).text(String(defect))}`
+    return Effect.andThen(
+      Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`),
+      Effect.fail(ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent: true })))
+    )
+  })
+
+/** Logs how a write ended whose caller was interrupted. The caller cannot know it. */
+const logDetached = <A>(
+  operation: string,
+  annotations: NonNullable<ExecuteOptions<A>["annotations"]>,
+  exit: Exit.Exit<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError>
+): Effect.Effect<void> =>
+  Effect.flatMap(annotations(Exit.isSuccess(exit) ? exit.value : undefined), (details) =>
+    Effect.logWarning(
+      Exit.isSuccess(exit)
+        ? `${operation}: the caller was interrupted, and the API carried it out`
+        : `${operation}: the caller was interrupted, and the API may have carried it out: ${describeCause(exit.cause)}`
+    ).pipe(Effect.annotateLogs(details))
+  )
+
+const describeCause = (cause: Cause.Cause<TokenRefused | Unauthenticated | ApiError | RipioHttpError>): string => {
   const error = Cause.squash(cause)
   return typeof error === "object" && error !== null && "message" in error
     ? String(error.message)
@@ -87,11 +127,6 @@ export const makeExecute = ({
   readonly detach: Detach
   readonly schedule: Schedule.Schedule<unknown, RipioHttpError>
 }): Execute => {
-  const accessToken = Effect.mapError(auth.accessToken, (error): TokenUnavailable => ({
-    _tag: "TokenUnavailable",
-    error
-  }))
-
   return <A>(
     request: HttpClientRequest.HttpClientRequest,
     { annotations = withoutAnnotations, decode, operation }: ExecuteOptions<A>
@@ -99,16 +134,6 @@ export const makeExecute = ({
     const count = metrics.forOperation(operation)
     const isWrite = request.method !== "GET" && request.method !== "HEAD"
     const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
-
-    /** Logs how a write ended whose caller was interrupted. The caller cannot know it. */
-    const logDetached = (exit: Exit.Exit<A, TokenRefused | ApiError | RipioHttpError>): Effect.Effect<void> =>
-      Effect.flatMap(annotations(Exit.isSuccess(exit) ? exit.value : undefined), (details) =>
-        Effect.logWarning(
-          Exit.isSuccess(exit)
-            ? `${operation}: the caller was interrupted, and the API carried it out`
-            : `${operation}: the caller was interrupted, and the API may have carried it out: ${describeCause(exit.cause)}`
-        ).pipe(Effect.annotateLogs(details))
-      )
 
     const toResult = (
       response: RawResponse,
@@ -130,69 +155,53 @@ export const makeExecute = ({
       }
     }
 
-    /** Turns a defect of the client or the tracer into an error once the request may have been sent. */
-    const withoutLoss = <E>(
-      result: Effect.Effect<A, E>,
-      sending: Attempt,
-      attempts: number,
-      secrets: ReadonlyArray<Redacted.Redacted>
-    ) =>
-      Effect.catchDefect(result, (defect): Effect.Effect<never, RipioHttpError> => {
-        if (!sending.isHandedOver) return Effect.die(defect)
-        const description = `the client failed: ${makeSanitizer(secrets).text(String(defect))}`
-        return Effect.andThen(
-          Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`),
-          Effect.fail(ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent: true })))
-        )
-      })
-
     /** Sends the request once with the current token. */
     const attempt = (
       call: Call
     ): Effect.Effect<A, TokenUnavailable | TokenRefused | Unauthenticated | ApiError | RipioHttpError> =>
-      Effect.flatMap(accessToken, (token) =>
-        Effect.withFiber((fiber): Effect.Effect<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError> => {
+      Effect.matchEffect(auth.accessToken, {
+        onFailure: (error) => Effect.fail<TokenUnavailable>({ _tag: "TokenUnavailable", error }),
+        onSuccess: (token): Effect.Effect<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError> => {
           // If the token is unchanged (a static token), the API would reject it again.
           if (call.refused !== undefined && Equal.equals(call.refused.token, token)) {
             return Effect.fail(call.refused.error)
           }
           const attempts = ++call.attempts
-          count.attempt(attempts, fiber.context)
+          count.attempt(attempts, call.context)
           const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
           const authorized = HttpClientRequest.bearerToken(addressed, token)
-          const sending = new Attempt(authorized)
+          const sending = isWrite ? new Attempt(authorized) : undefined
           const result = Effect.matchEffect(sendOnce(authorized, secrets, sending), {
             onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
             onSuccess: (response) => toResult(response, token, attempts)
           })
-          return isWrite
-            ? detach(withoutLoss(result, sending, attempts, secrets), {
+          return sending === undefined
+            ? result
+            : detach(withoutLoss(result, { operation, sending, attempts, secrets }), {
                 isUnstoppable: () => sending.isHandedOver,
-                onDetached: logDetached
+                onDetached: (exit) => logDetached(operation, annotations, exit)
               })
-            : result
-        })
-      )
+        }
+      })
 
     /** Sends the request, and once more with a new token if the API rejects the token. */
     const attemptWithRenewal = (
       call: Call
     ): Effect.Effect<A, TokenUnavailable | Unauthenticated | ApiError | RipioHttpError> =>
-      attempt(call).pipe(
-        Effect.catchTag("TokenRefused", (refused) => {
-          if (call.refused !== undefined) return Effect.fail(refused.error)
-          call.refused = refused
-          return Effect.andThen(auth.invalidate(refused.token), attempt(call))
-        }),
-        Effect.catchTag("TokenRefused", ({ error }) => Effect.fail(error))
-      )
+      Effect.catchTag(attempt(call), "TokenRefused", (refused) => {
+        if (call.refused !== undefined) return Effect.fail(refused.error)
+        call.refused = refused
+        const again = Effect.catchTag(attempt(call), "TokenRefused", ({ error }) => Effect.fail(error))
+        return Effect.andThen(auth.invalidate(refused.token), again)
+      })
 
     const isRepeatable = isWrite ? wasNotSent : isTransient
-    return Effect.suspend(() =>
-      retryWith(attemptWithRenewal({ attempts: 0, refused: undefined }), schedule, isRepeatable)
-    ).pipe(
-      Effect.catchTag("TokenUnavailable", ({ error }) => Effect.fail(error)),
-      Effect.tapError(count.failure)
-    )
+    return Effect.withFiber(({ context }) => {
+      const call: Call = { context, attempts: 0, refused: undefined }
+      return Effect.catch(retryWith(attemptWithRenewal(call), schedule, isRepeatable), (failure) => {
+        const error = failure._tag === "TokenUnavailable" ? failure.error : failure
+        return Effect.andThen(count.failure(error), Effect.fail(error))
+      })
+    })
   }
 }

@@ -53,7 +53,8 @@ export type SendOnce = (
   request: HttpClientRequest.HttpClientRequest,
   /** The secrets of the request. Errors must not show them. */
   secrets: ReadonlyArray<Redacted.Redacted>,
-  attempt: Attempt
+  /** Records the attempt of a write. A read needs no record: it is safe to repeat. */
+  attempt?: Attempt
 ) => Effect.Effect<RawResponse, TransportFailed | TimedOut | InvalidRequest>
 
 /**
@@ -65,19 +66,27 @@ export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Durat
   const init = Option.getOrUndefined(yield* Effect.serviceOption(FetchHttpClient.RequestInit))
   const client = HttpClient.mapRequestEffect(yield* HttpClient.HttpClient, beginTry(init))
   const sendOnce: SendOnce = (request, secrets, attempt) => {
-    const { upload } = attempt
+    const upload = attempt?.upload
     const duration = uploadTimeout(timeout, request)
     const fail = (error: HttpClientError) =>
       Effect.fail(
-        toTransportReason(error, secrets, (cause, isBeforeConnection) => attempt.isUnsent(cause, isBeforeConnection))
+        toTransportReason(
+          error,
+          secrets,
+          (cause, isBeforeConnection) => attempt?.isUnsent(cause, isBeforeConnection) ?? isBeforeConnection
+        )
       )
     const read = (response: HttpClientResponse.HttpClientResponse) =>
       Effect.matchEffect(readBody(response), {
-        onSuccess: (body) => toRawResponse(response, body, secrets),
+        onSuccess: (body) =>
+          Effect.withFiber((fiber) => {
+            const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+            return Effect.succeed(new ReceivedResponse(response, body, secrets, now))
+          }),
         onFailure: fail
       })
     const sent = client.execute(upload === undefined ? request : HttpClientRequest.setBody(request, upload.body))
-    const response = Effect.matchEffect(withAttempt(sent, attempt), {
+    const response = Effect.matchEffect(inContext(sent, attempt), {
       onSuccess: read,
       // A client with `filterStatusOk` fails with the response.
       onFailure: (error) => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error))
@@ -87,7 +96,12 @@ export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Durat
       timeoutOrElse(response, {
         duration,
         orElse: () =>
-          Effect.fail(new TimedOut({ after: duration, ...(attempt.isHandedOver ? {} : { mayHaveBeenSent: false }) }))
+          Effect.fail(
+            new TimedOut({
+              after: duration,
+              ...(attempt === undefined || attempt.isHandedOver ? {} : { mayHaveBeenSent: false })
+            })
+          )
       })
     )
   }
@@ -101,14 +115,14 @@ const uploadTimeout = (timeout: Duration.Duration, { body }: HttpClientRequest.H
     : Duration.sum(timeout, Duration.seconds(Math.floor((body.contentLength ?? 0) / (128 * 1024))))
 
 // The client's span records transport errors verbatim, which may contain secrets. `withAttemptSpan` replaces it.
-const withAttempt = <A, E>(effect: Effect.Effect<A, E>, attempt: Attempt): Effect.Effect<A, E> =>
-  Effect.updateContext(effect, (context: Context.Context<never>) =>
-    context.pipe(
-      Context.add(CurrentAttempt, attempt),
+const inContext = <A, E>(effect: Effect.Effect<A, E>, attempt: Attempt | undefined): Effect.Effect<A, E> =>
+  Effect.updateContext(effect, (context: Context.Context<never>) => {
+    const untraced = context.pipe(
       Context.add(HttpClient.TracerPropagationEnabled, false),
       Context.add(HttpClient.TracerDisabledWhen, () => true)
     )
-  )
+    return attempt === undefined ? untraced : Context.add(untraced, CurrentAttempt, attempt)
+  })
 
 /**
  * Runs each time that the client begins to send, also in a client that retries: makes `fetch` follow no redirects, and send
@@ -134,27 +148,31 @@ const beginTry = (outer: RequestInit | undefined) => (request: HttpClientRequest
     return Effect.succeed(request)
   })
 
-const toRawResponse = (
-  { headers, status }: HttpClientResponse.HttpClientResponse,
-  body: string | undefined,
-  secrets: ReadonlyArray<Redacted.Redacted>
-): Effect.Effect<RawResponse> => {
-  const response = {
-    status,
-    body,
-    secrets,
-    // Only errors need it.
-    get requestId() {
-      return requestIdOf(headers, secrets)
-    }
+/** A response whose request id is read from its headers when an error needs it. */
+class ReceivedResponse implements RawResponse {
+  readonly status: number
+  readonly body: string | undefined
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
+  readonly retryAfter: Duration.Duration | undefined
+  readonly #headers: Headers
+
+  constructor(
+    { headers, status }: Pick<HttpClientResponse.HttpClientResponse, "headers" | "status">,
+    body: string | undefined,
+    secrets: ReadonlyArray<Redacted.Redacted>,
+    now: number
+  ) {
+    this.status = status
+    this.body = body
+    this.secrets = secrets
+    this.#headers = headers
+    const retryAfter = headers["retry-after"]
+    this.retryAfter = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, headers["date"], now)
   }
-  const header = headers["retry-after"]
-  return header === undefined
-    ? Effect.succeed(response)
-    : Effect.map(Clock.currentTimeMillis, (now) => ({
-        ...response,
-        retryAfter: parseRetryAfter(header, headers["date"], now)
-      }))
+
+  get requestId(): string | undefined {
+    return requestIdOf(this.#headers, this.secrets)
+  }
 }
 
 // The API documents no such header. Proxies and frameworks use these.
