@@ -271,7 +271,7 @@ describe("options that JavaScript passes", () => {
     })
   )
 
-  it.effect("with a schedule that dies end the wait with its defect, as they are a bug", () =>
+  it.effect("with a schedule that dies end the wait with its defect, because that is a bug", () =>
     Effect.gen(function* () {
       const bug = new Error("a bug of the schedule")
       const { awaitOutcome } = yield* scripted(always(pendingReply))

@@ -117,11 +117,11 @@ const uploadTimeout = (timeout: Duration.Duration, { body }: HttpClientRequest.H
 // The client's span records transport errors verbatim, which may contain secrets. `withAttemptSpan` replaces it.
 const inContext = <A, E>(effect: Effect.Effect<A, E>, attempt: Attempt | undefined): Effect.Effect<A, E> =>
   Effect.updateContext(effect, (context: Context.Context<never>) => {
-    const untraced = context.pipe(
+    const withoutSpans = context.pipe(
       Context.add(HttpClient.TracerPropagationEnabled, false),
       Context.add(HttpClient.TracerDisabledWhen, () => true)
     )
-    return attempt === undefined ? untraced : Context.add(untraced, CurrentAttempt, attempt)
+    return attempt === undefined ? withoutSpans : Context.add(withoutSpans, CurrentAttempt, attempt)
   })
 
 /**
