@@ -130,20 +130,25 @@ export const makeExecute = ({
       }
     }
 
-    /** Turns a defect of the client or the tracer into an error once the request may have been sent. */
+    /** Turns a defect of the client or the tracer into an error, which says whether the request may have been sent. */
     const withoutLoss = <E>(
       result: Effect.Effect<A, E>,
       sending: Attempt,
       attempts: number,
       secrets: ReadonlyArray<Redacted.Redacted>
     ) =>
-      Effect.catchDefect(result, (defect): Effect.Effect<never, RipioHttpError> => {
-        if (!sending.isHandedOver) return Effect.die(defect)
+      Effect.catchDefect(result, (defect) => {
         const description = `the client failed: ${makeSanitizer(secrets).text(String(defect))}`
-        return Effect.andThen(
-          Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`),
-          Effect.fail(ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent: true })))
+        const mayHaveBeenSent = sending.isHandedOver
+        const failure = Effect.fail(
+          ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent }))
         )
+        return mayHaveBeenSent
+          ? Effect.andThen(
+              Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`),
+              failure
+            )
+          : failure
       })
 
     /** Sends the request once with the current token. */
