@@ -81,12 +81,17 @@ const withoutLoss = <A, E>(
   }
 ) =>
   Effect.catchDefect(result, (defect): Effect.Effect<never, RipioHttpError> => {
-    if (!sending.isHandedOver) return Effect.die(defect)
     const description = `the client failed: ${makeSanitizer(secrets).text(String(defect))}`
-    return Effect.andThen(
-      Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`),
-      Effect.fail(ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent: true })))
+    const mayHaveBeenSent = sending.isHandedOver
+    const failure = Effect.fail(
+      ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent }))
     )
+    return mayHaveBeenSent
+      ? Effect.andThen(
+          Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`),
+          failure
+        )
+      : failure
   })
 
 /** Logs how a write ended whose caller was interrupted. The caller cannot know it. */

@@ -71,6 +71,7 @@ export class Upload {
   #reads: Array<Read> = []
   #readsBeforeTry = 0
   #fetchFailure: unknown
+  #isEnded = false
 
   constructor(form: Form) {
     this.form = form
@@ -108,14 +109,25 @@ export class Upload {
     return isBeforeConnection && cause === this.#fetchFailure
   }
 
+  /**
+   * Ends an attempt without a response. The transport can read no more of the form.
+   *
+   * @returns whether the transport has at most the first two bytes, which is not a form that a server can process
+   */
+  end(): boolean {
+    this.#isEnded = true
+    return this.#reads.every(({ chunks }) => chunks <= 1)
+  }
+
   #start(): Read | undefined {
-    if (this.isHandedOver) return undefined
+    if (this.isHandedOver || this.#isEnded) return undefined
     const read = { chunks: 0, isComplete: false }
     this.#reads.push(read)
     return read
   }
 
   #count<Chunk extends Uint8Array>(read: Read, chunk: Chunk): Chunk {
+    if (this.#isEnded) throw new Error(ended)
     read.chunks++
     read.isComplete = chunk === this.form.parts.at(-1)
     return chunk
@@ -170,4 +182,5 @@ export class Upload {
   }
 }
 
+const ended = "the attempt to send the form has ended"
 const consumed = "the form was read before, and is not sent twice"

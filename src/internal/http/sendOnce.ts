@@ -36,6 +36,11 @@ export class Attempt {
     return this.upload === undefined ? this.tries > 0 : this.upload.isHandedOver
   }
 
+  /** Ends the attempt without a response, and returns whether the request certainly was not sent. */
+  end(): boolean {
+    return this.upload === undefined ? this.tries === 0 : this.upload.end()
+  }
+
   isUnsent(cause: unknown, isBeforeConnection: boolean): boolean {
     return this.upload === undefined
       ? isBeforeConnection && this.tries <= 1
@@ -96,12 +101,7 @@ export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Durat
       timeoutOrElse(response, {
         duration,
         orElse: () =>
-          Effect.fail(
-            new TimedOut({
-              after: duration,
-              ...(attempt === undefined || attempt.isHandedOver ? {} : { mayHaveBeenSent: false })
-            })
-          )
+          Effect.fail(new TimedOut({ after: duration, ...(attempt?.end() === true ? { mayHaveBeenSent: false } : {}) }))
       })
     )
   }
