@@ -14,6 +14,7 @@ import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { isObject } from "../domain/InvalidOption.ts"
 import { formOf } from "../internal/http/formBody.ts"
 
 const make = Effect.gen(function* () {
@@ -52,9 +53,12 @@ const isPlain = ({ body, hash, headers, urlParams }: HttpClientRequest): boolean
 const send = (request: HttpClientRequest, fetch: typeof globalThis.fetch, init: RequestInit) =>
   Effect.map(
     Effect.tryPromise({
-      try: (signal) => {
+      try: async (signal) => {
         const { body, method, url } = request
-        return fetch(url, { ...init, method, headers: toHeaders(request, init), body: toBody(body), signal })
+        const all = { ...init, method, headers: toHeaders(request, init), body: toBody(body), signal }
+        const response: unknown = await fetch(url, all)
+        if (isResponse(response)) return response
+        throw new TypeError("fetch returned no Response")
       },
       catch: (cause) =>
         new HttpClientError({
@@ -65,6 +69,9 @@ const send = (request: HttpClientRequest, fetch: typeof globalThis.fetch, init: 
     }),
     (response) => HttpClientResponse.fromWeb(request, response)
   )
+
+// A custom `fetch` may return a `Response` of another realm, or a mock.
+const isResponse = (response: unknown): response is Response => isObject(response)
 
 const toHeaders = ({ body, headers }: HttpClientRequest, init: RequestInit): Headers.Headers => {
   const all =

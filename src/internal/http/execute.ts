@@ -2,6 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -9,13 +10,16 @@ import type * as Schedule from "effect/Schedule"
 import { Unauthenticated } from "../../domain/AccessToken.ts"
 import { ApiError } from "../../domain/ApiError.ts"
 import { type Classification, classify, unexpectedResponse } from "../../domain/classify.ts"
+import { describe } from "../../domain/describe.ts"
 import { describeSchemaError } from "../../domain/describeSchemaError.ts"
 import type { ExecuteOptions } from "../../domain/ExecuteOptions.ts"
+import { checkOption, isObject } from "../../domain/InvalidOption.ts"
 import type { RawResponse } from "../../domain/RawResponse.ts"
 import { makeSanitizer } from "../../domain/sanitize.ts"
-import { type RipioHttpError, ripioHttpError, TransportFailed } from "../../domain/RipioHttpError.ts"
+import { invalidRequest, type RipioHttpError, ripioHttpError, TransportFailed } from "../../domain/RipioHttpError.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import * as metrics from "../metrics.ts"
+import { token } from "../options.ts"
 import type { Detach } from "./detach.ts"
 import { isTransient, retryWith, wasNotSent } from "./retry.ts"
 import { Attempt, type SendOnce } from "./sendOnce.ts"
@@ -36,10 +40,44 @@ export const interpret = <A>(
 ): { readonly _tag: "Success"; readonly value: A } | Exclude<Classification, { readonly _tag: "Success" }> => {
   const classification = classify(response, options)
   if (classification._tag !== "Success") return classification
-  const decoded = decode(classification.json)
-  if (Result.isSuccess(decoded)) return { _tag: "Success", value: decoded.success }
-  const { failure } = decoded
-  return unexpectedResponse(response, typeof failure === "string" ? failure : describeSchemaError(failure))
+  try {
+    const decoded = decode(classification.json)
+    if (Result.isSuccess(decoded)) return { _tag: "Success", value: decoded.success }
+    const { failure } = decoded
+    return unexpectedResponse(response, typeof failure === "string" ? failure : describeSchemaError(failure))
+  } catch (defect) {
+    // The response has arrived, whatever the decoder does with it.
+    return unexpectedResponse(response, `it could not be decoded: ${describe(defect)}`)
+  }
+}
+
+/** A request and its options, read once. */
+interface CheckedCall<A> extends ExecuteOptions<A> {
+  readonly request: HttpClientRequest.HttpClientRequest
+  readonly annotations: NonNullable<ExecuteOptions<A>["annotations"]>
+}
+
+/** Checks the arguments of a call, which JavaScript may have filled with anything. A failure describes the problem. */
+const checkCall = <A>(
+  baseUrl: string,
+  request: HttpClientRequest.HttpClientRequest,
+  options: ExecuteOptions<A>
+): Result.Result<CheckedCall<A>, string> => {
+  try {
+    if (!HttpClientRequest.isHttpClientRequest(request) || !HttpBody.isHttpBody(request.body)) {
+      return Result.fail("request: expected an HttpClientRequest")
+    }
+    const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
+    if (typeof addressed.method !== "string") return Result.fail("request: expected a method")
+    if (!isObject(options)) return Result.fail("options: expected an object")
+    const { annotations = withoutAnnotations, decode, operation } = options
+    if (typeof operation !== "string") return Result.fail("operation: expected some text")
+    if (typeof decode !== "function") return Result.fail("decode: expected a function")
+    if (typeof annotations !== "function") return Result.fail("annotations: expected a function")
+    return Result.succeed({ request: addressed, annotations, decode, operation })
+  } catch {
+    return Result.fail("request: expected an HttpClientRequest and options that can be read")
+  }
 }
 
 /** The API rejected the token of an attempt. */
@@ -87,27 +125,36 @@ export const makeExecute = ({
   readonly detach: Detach
   readonly schedule: Schedule.Schedule<unknown, RipioHttpError>
 }): Execute => {
-  const accessToken = Effect.mapError(auth.accessToken, (error): TokenUnavailable => ({
-    _tag: "TokenUnavailable",
-    error
-  }))
+  const unavailable = (error: TokenUnavailable["error"]): Effect.Effect<never, TokenUnavailable> =>
+    Effect.fail({ _tag: "TokenUnavailable", error })
 
-  return <A>(
-    request: HttpClientRequest.HttpClientRequest,
-    { annotations = withoutAnnotations, decode, operation }: ExecuteOptions<A>
-  ) => {
+  const accessToken = Effect.matchEffect(auth.accessToken, {
+    onFailure: unavailable,
+    // A custom `AuthService` may return anything, and a token may be wiped at any time.
+    onSuccess: (received) => {
+      const checked = checkOption("token", () => token(received))
+      return Result.isSuccess(checked)
+        ? Effect.succeed(checked.success)
+        : unavailable(invalidRequest("accessToken", checked.failure.message))
+    }
+  })
+
+  const run = <A>({ annotations, decode, operation, request }: CheckedCall<A>) => {
     const count = metrics.forOperation(operation)
     const isWrite = request.method !== "GET" && request.method !== "HEAD"
-    const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
 
     /** Logs how a write ended whose caller was interrupted. The caller cannot know it. */
     const logDetached = (exit: Exit.Exit<A, TokenRefused | ApiError | RipioHttpError>): Effect.Effect<void> =>
-      Effect.flatMap(annotations(Exit.isSuccess(exit) ? exit.value : undefined), (details) =>
-        Effect.logWarning(
-          Exit.isSuccess(exit)
-            ? `${operation}: the caller was interrupted, and the API carried it out`
-            : `${operation}: the caller was interrupted, and the API may have carried it out: ${describeCause(exit.cause)}`
-        ).pipe(Effect.annotateLogs(details))
+      Effect.suspend(() => annotations(Exit.isSuccess(exit) ? exit.value : undefined)).pipe(
+        Effect.catchCause(withoutAnnotations),
+        Effect.flatMap((details) =>
+          Effect.logWarning(
+            Exit.isSuccess(exit)
+              ? `${operation}: the caller was interrupted, and the API carried it out`
+              : `${operation}: the caller was interrupted, and the API may have carried it out: ${describeCause(exit.cause)}`
+          ).pipe(Effect.annotateLogs(details))
+        ),
+        Effect.ignoreCause
       )
 
     const toResult = (
@@ -139,9 +186,11 @@ export const makeExecute = ({
     ) =>
       Effect.catchDefect(result, (defect): Effect.Effect<never, RipioHttpError> => {
         if (!sending.isHandedOver) return Effect.die(defect)
-        const description = `the client failed: ${makeSanitizer(secrets).text(String(defect))}`
+        const description = `the client failed: ${makeSanitizer(secrets).text(describe(defect))}`
         return Effect.andThen(
-          Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`),
+          Effect.ignoreCause(
+            Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`)
+          ),
           Effect.fail(ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent: true })))
         )
       })
@@ -159,7 +208,7 @@ export const makeExecute = ({
           const attempts = ++call.attempts
           count.attempt(attempts, fiber.context)
           const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
-          const authorized = HttpClientRequest.bearerToken(addressed, token)
+          const authorized = HttpClientRequest.bearerToken(request, token)
           const sending = new Attempt(authorized)
           const result = Effect.matchEffect(sendOnce(authorized, secrets, sending), {
             onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
@@ -194,5 +243,10 @@ export const makeExecute = ({
       Effect.catchTag("TokenUnavailable", ({ error }) => Effect.fail(error)),
       Effect.tapError(count.failure)
     )
+  }
+
+  return (request, options) => {
+    const call = checkCall(baseUrl, request, options)
+    return Result.isSuccess(call) ? run(call.success) : Effect.fail(invalidRequest("execute", call.failure))
   }
 }

@@ -1,13 +1,23 @@
 import { constVoid } from "effect/Function"
 import * as HttpBody from "effect/http/HttpBody"
 import * as Stream from "effect/Stream"
+import { toBytes } from "./bytes.ts"
 
 /** A form in parts. The last part completes it: without that part, no server can process the form. */
 export interface Form {
   readonly contentType: string
-  readonly parts: ReadonlyArray<Uint8Array<ArrayBuffer> | Blob>
+  readonly parts: ReadonlyArray<Uint8Array<ArrayBuffer> | FilePart>
   readonly size: number
 }
+
+interface FilePart {
+  readonly content: Blob
+  /** The size that the length of the form counts. */
+  readonly size: number
+}
+
+/** Whether a part is bytes. They may be of another realm, so `instanceof` does not recognize them. */
+export const isBytes = (part: Form["parts"][number]): part is Uint8Array<ArrayBuffer> => ArrayBuffer.isView(part)
 
 const forms = new WeakMap<HttpBody.HttpBody, Form>()
 
@@ -22,7 +32,16 @@ export const formBlobOf = (body: HttpBody.HttpBody): Blob | undefined => {
   return form === undefined ? undefined : blobOf(form)
 }
 
-const blobOf = ({ contentType, parts }: Form) => new Blob([...parts], { type: contentType })
+const blobOf = ({ contentType, parts, size }: Form) => {
+  const blob = new Blob(
+    parts.map((part) => (isBytes(part) ? part : part.content)),
+    { type: contentType }
+  )
+  if (blob.size !== size) throw new Error(sizeMismatch)
+  return blob
+}
+
+export const sizeMismatch = "the size of a file is not the number of its bytes"
 
 const streamed = (form: Form, stream: () => Stream.Stream<Uint8Array, unknown>): HttpBody.HttpBody => {
   const body = HttpBody.stream(Stream.suspend(stream), form.contentType, form.size)
@@ -32,19 +51,33 @@ const streamed = (form: Form, stream: () => Stream.Stream<Uint8Array, unknown>):
 
 const streamOf = ({ parts }: Form): Stream.Stream<Uint8Array, unknown> =>
   Stream.flatMap(Stream.fromIterable(parts, { chunkSize: 1 }), (part) =>
-    part instanceof Blob
-      ? Stream.fromReadableStream({ evaluate: () => part.stream(), onError: (cause) => cause })
-      : Stream.succeed(part)
+    isBytes(part) ? Stream.succeed(part) : Stream.fromAsyncIterable(contentOf(part), (cause) => cause)
   )
 
 const chunksOf = async function* ({ parts }: Form) {
   for (const part of parts) {
-    if (!(part instanceof Blob)) {
-      yield part
-      continue
+    if (isBytes(part)) yield part
+    else yield* contentOf(part)
+  }
+}
+
+/** The bytes of a file. A file with other than its size in bytes would corrupt the form, whose length is sent first. */
+const contentOf = async function* ({ content, size }: FilePart) {
+  const stream: ReadableStream<unknown> = await Promise.resolve(content.stream())
+  const reader = stream.getReader()
+  let remaining = size
+  try {
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+      const bytes = toBytes(chunk.value)
+      if (bytes === undefined) throw new TypeError("a file contains a chunk that is not bytes")
+      remaining -= bytes.byteLength
+      if (remaining < 0) throw new Error(sizeMismatch)
+      yield bytes
     }
-    const reader = part.stream().getReader()
-    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) yield chunk.value
+    if (remaining > 0) throw new Error(sizeMismatch)
+  } finally {
+    // Ends the read if the transport stopped early.
+    reader.cancel().catch(constVoid)
   }
 }
 
@@ -149,9 +182,10 @@ export class Upload {
       return { headers, body: this.#readable(read), duplex: "half" }
     }
     // `fetch` sends a `Blob` with its length. Deno does not send it twice; a browser may.
+    const body = blobOf(this.form)
     read.chunks = this.form.parts.length
     read.isComplete = true
-    return { headers, body: blobOf(this.form) }
+    return { headers, body }
   }
 
   #readable(read: Read): ReadableStream<Uint8Array> {

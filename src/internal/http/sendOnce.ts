@@ -11,7 +11,8 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type { RawResponse } from "../../domain/RawResponse.ts"
-import { type InvalidRequest, TimedOut, type TransportFailed } from "../../domain/RipioHttpError.ts"
+import { type InvalidRequest, TimedOut, TransportFailed } from "../../domain/RipioHttpError.ts"
+import { describe } from "../../domain/describe.ts"
 import { makeSanitizer } from "../../domain/sanitize.ts"
 import { withAttemptSpan } from "../tracing.ts"
 import { formOf, Upload } from "./formBody.ts"
@@ -77,10 +78,27 @@ export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Durat
         onFailure: fail
       })
     const sent = client.execute(upload === undefined ? request : HttpClientRequest.setBody(request, upload.body))
+    /** A response or an error of the client, such as a mock's, that cannot be read does not hide what is known. */
+    const reading = <A>(
+      effect: () => Effect.Effect<A, TransportFailed | InvalidRequest>,
+      mayHaveBeenSent: () => boolean
+    ) =>
+      Effect.catchDefect(Effect.suspend(effect), (defect) => {
+        const description = `the response cannot be read: ${makeSanitizer(secrets).text(describe(defect))}`
+        return Effect.fail(new TransportFailed({ description, mayHaveBeenSent: mayHaveBeenSent() }))
+      })
     const response = Effect.matchEffect(withAttempt(sent, attempt), {
-      onSuccess: read,
-      // A client with `filterStatusOk` fails with the response.
-      onFailure: (error) => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error))
+      onSuccess: (response) =>
+        reading(
+          () => read(response),
+          () => true
+        ),
+      onFailure: (error) =>
+        reading(
+          // A client with `filterStatusOk` fails with the response.
+          () => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error)),
+          () => !attempt.isUnsent(undefined, false)
+        )
     })
     return withAttemptSpan(
       request,
@@ -135,12 +153,15 @@ const beginTry = (outer: RequestInit | undefined) => (request: HttpClientRequest
   })
 
 const toRawResponse = (
-  { headers, status }: HttpClientResponse.HttpClientResponse,
+  response: HttpClientResponse.HttpClientResponse,
   body: string | undefined,
   secrets: ReadonlyArray<Redacted.Redacted>
 ): Effect.Effect<RawResponse> => {
-  const response = {
-    status,
+  const { status } = response
+  const headers = headersOf(response)
+  const raw = {
+    // A mock may have no number here. No status has the number 0.
+    status: Number.isSafeInteger(status) ? status : 0,
     body,
     secrets,
     // Only errors need it.
@@ -148,21 +169,42 @@ const toRawResponse = (
       return requestIdOf(headers, secrets)
     }
   }
-  const header = headers["retry-after"]
-  return header === undefined
-    ? Effect.succeed(response)
+  const retryAfter = headers("retry-after")
+  return retryAfter === undefined
+    ? Effect.succeed(raw)
     : Effect.map(Clock.currentTimeMillis, (now) => ({
-        ...response,
-        retryAfter: parseRetryAfter(header, headers["date"], now)
+        ...raw,
+        retryAfter: parseRetryAfter(retryAfter, headers("date"), now)
       }))
+}
+
+/** Reads a header. Headers that cannot be read are missing, because the body may be all that matters. */
+type ReadHeader = (name: string) => string | undefined
+
+const headersOf = (response: HttpClientResponse.HttpClientResponse): ReadHeader => {
+  try {
+    const { headers } = response
+    return (name) => textOf(headers, name)
+  } catch {
+    return () => undefined
+  }
+}
+
+const textOf = (headers: Headers, name: string): string | undefined => {
+  try {
+    const value: unknown = headers[name]
+    return typeof value === "string" ? value : undefined
+  } catch {
+    return undefined
+  }
 }
 
 // The API documents no such header. Proxies and frameworks use these.
 const requestIdHeaders = ["x-request-id", "request-id", "x-correlation-id", "cf-ray"]
 
-const requestIdOf = (headers: Headers, secrets: ReadonlyArray<Redacted.Redacted>): string | undefined => {
+const requestIdOf = (headers: ReadHeader, secrets: ReadonlyArray<Redacted.Redacted>): string | undefined => {
   for (const name of requestIdHeaders) {
-    const id = headers[name]
+    const id = headers(name)
     if (id !== undefined && id !== "") return makeSanitizer(secrets).text(id, 128)
   }
   return undefined
