@@ -134,11 +134,12 @@ describe("a layer", () => {
 
   it.effect("rejects options that are missing, not an object, or cannot be read", () =>
     Effect.gen(function* () {
-      const layers = [Ripio.layer, AuthClientCredentials.layer, AuthStaticToken.layer, TicketOutcomesLive.layer]
-      for (const layer of layers) {
-        for (const options of [null, "options", 7, ...(layer === TicketOutcomesLive.layer ? [] : [undefined])]) {
+      for (const options of [undefined, null, "options", 7]) {
+        for (const layer of [Ripio.layer, AuthClientCredentials.layer, AuthStaticToken.layer]) {
           assertInvalid(yield* buildError(layer(untyped(options))), "options", "expected an object")
         }
+        if (options === undefined) continue
+        assertInvalid(yield* buildError(TicketOutcomesLive.layer(untyped(options))), "options", "expected an object")
       }
       const throwing = (option: string) =>
         Object.defineProperty({ ...validOptions }, option, {
