@@ -6,7 +6,7 @@
 export { Unauthenticated } from "./domain/AccessToken.ts"
 export { ApiError, ApiErrorBody, ApiErrorCode } from "./domain/ApiError.ts"
 export * from "./domain/AwaitOptions.ts"
-export * from "./domain/ContentHash.ts"
+export { contentHashOf } from "./domain/ContentHash.ts"
 export * from "./domain/CreateAmbiguous.ts"
 export * from "./domain/CustomerId.ts"
 export * from "./domain/DeadLetter.ts"

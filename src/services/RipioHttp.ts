@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { Unauthenticated } from "../domain/AccessToken.ts"
 import type { ApiError } from "../domain/ApiError.ts"
-import { baseUrlOf, type Environment } from "../domain/Environment.ts"
+import type { Environment } from "../domain/Environment.ts"
 import type { ExecuteOptions } from "../domain/ExecuteOptions.ts"
 import type { RequestOptions } from "../domain/RequestOptions.ts"
 import type { RipioHttpError } from "../domain/RipioHttpError.ts"
@@ -82,8 +82,7 @@ export interface RipioHttpOptions extends RequestOptions {
 /** Creates {@link RipioHttp} on an `AuthService` and any `HttpClient`. Fails with `InvalidOption`. */
 export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOptions) {
   const auth = yield* AuthService
-  const baseUrl = yield* Effect.fromResult(baseUrlOf(options.environment))
-  const { schedule, timeout } = yield* Effect.fromResult(requestOptions(options))
+  const { baseUrl, schedule, timeout } = yield* Effect.fromResult(requestOptions(options))
   const sendOnce = yield* makeSendOnce(timeout)
   const detach = yield* makeDetach
   return RipioHttp.of({

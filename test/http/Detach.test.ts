@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { makeDetach } from "../../src/internal/http/detach.ts"
 
-const ignore = { isUnstoppable: () => true, onDetached: () => Effect.void }
+const ignore = { stop: () => false, onDetached: () => Effect.void }
 
 describe("detach", () => {
   it.effect("returns the result of the effect", () =>
@@ -23,7 +23,7 @@ describe("detach", () => {
       const detach = yield* makeDetach
       const interrupted = yield* Deferred.make<void>()
       const effect = Effect.onInterrupt(Effect.never, () => Deferred.succeed(interrupted, undefined))
-      const caller = yield* Effect.forkChild(detach(effect, { ...ignore, isUnstoppable: () => false }), {
+      const caller = yield* Effect.forkChild(detach(effect, { ...ignore, stop: () => true }), {
         startImmediately: true
       })
       yield* Fiber.interrupt(caller)
@@ -38,7 +38,7 @@ describe("detach", () => {
       const exits: Array<Exit.Exit<number>> = []
       const caller = yield* Effect.forkChild(
         detach(Deferred.await(finish), {
-          isUnstoppable: () => true,
+          stop: () => false,
           onDetached: (exit) => Effect.sync(() => exits.push(exit))
         }),
         { startImmediately: true }

@@ -7,6 +7,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { IssueKey, makePollingSchedule, type RipioHttpError, type SupportTicket } from "../../src/index.ts"
 import type { ScriptedReply } from "../../src/testing/index.ts"
+import { collectLogs } from "../support/collectLogs.ts"
 import { ticketId } from "../support/fixtures.ts"
 import { onSandbox } from "../support/harness.ts"
 import { untyped } from "../support/untyped.ts"
@@ -271,16 +272,31 @@ describe("options that JavaScript passes", () => {
     })
   )
 
-  it.effect("with a schedule that dies end the wait with its defect, because that is a bug", () =>
+  it.effect("with a schedule that dies end the wait with OutcomePending, which keeps the ticket, and are logged", () =>
     Effect.gen(function* () {
       const bug = new Error("a bug of the schedule")
-      const { awaitOutcome } = yield* scripted(always(pendingReply))
-      for (const schedule of [
+      const { awaitOutcome, changes } = yield* scripted(always(pendingReply))
+      const schedules: ReadonlyArray<unknown> = [
         Schedule.tap(Schedule.spaced("1 second"), () => Effect.die(bug)),
-        Schedule.fromStep(Effect.die(bug))
-      ]) {
-        const { exit } = yield* within("1 minute", awaitOutcome(ticketId, { schedule: untyped(schedule) }))
-        assert.deepStrictEqual(exit, Exit.die(bug))
+        Schedule.fromStep(Effect.die(bug)),
+        Schedule.fromStep(
+          Effect.succeed(() => {
+            throw bug
+          })
+        )
+      ]
+      for (const schedule of schedules) {
+        const options = { schedule: untyped(schedule) }
+        for (const wait of [awaitOutcome(ticketId, options), Stream.runDrain(changes(ticketId, options))]) {
+          const lines = yield* collectLogs(
+            Effect.gen(function* () {
+              const { error } = yield* failsPending("1 minute", wait)
+              assert.deepInclude(error, { polls: 1, lastTicket: pendingTicket })
+              assert.strictEqual(lastReasonOf(error)?.message, `the request was not sent: schedule: ${String(bug)}`)
+            })
+          )
+          assert.deepStrictEqual(lines, ["Error: awaitOutcome: the polling schedule failed"])
+        }
       }
     })
   )

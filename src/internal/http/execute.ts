@@ -3,20 +3,31 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as Redacted from "effect/Redacted"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
 import { Unauthenticated } from "../../domain/AccessToken.ts"
 import { ApiError } from "../../domain/ApiError.ts"
 import { type Classification, classify, unexpectedResponse } from "../../domain/classify.ts"
+import { describe } from "../../domain/describe.ts"
 import { describeSchemaError } from "../../domain/describeSchemaError.ts"
 import type { ExecuteOptions } from "../../domain/ExecuteOptions.ts"
+import { checkOption, isObject } from "../../domain/InvalidOption.ts"
 import type { RawResponse } from "../../domain/RawResponse.ts"
 import { makeSanitizer } from "../../domain/sanitize.ts"
-import { type RipioHttpError, ripioHttpError, TransportFailed } from "../../domain/RipioHttpError.ts"
+import {
+  invalidRequest,
+  mayHaveBeenCarriedOut,
+  type RipioHttpError,
+  ripioHttpError,
+  TransportFailed
+} from "../../domain/RipioHttpError.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import * as metrics from "../metrics.ts"
+import { token } from "../options.ts"
 import type { Detach } from "./detach.ts"
 import { isTransient, retryWith, wasNotSent } from "./retry.ts"
 import { Attempt, type SendOnce } from "./sendOnce.ts"
@@ -37,10 +48,44 @@ export const interpret = <A>(
 ): { readonly _tag: "Success"; readonly value: A } | Exclude<Classification, { readonly _tag: "Success" }> => {
   const classification = classify(response, options)
   if (classification._tag !== "Success") return classification
-  const decoded = decode(classification.json)
-  if (Result.isSuccess(decoded)) return { _tag: "Success", value: decoded.success }
-  const { failure } = decoded
-  return unexpectedResponse(response, typeof failure === "string" ? failure : describeSchemaError(failure))
+  try {
+    const decoded = decode(classification.json)
+    if (Result.isSuccess(decoded)) return { _tag: "Success", value: decoded.success }
+    const { failure } = decoded
+    return unexpectedResponse(response, typeof failure === "string" ? failure : describeSchemaError(failure))
+  } catch (defect) {
+    // The response has arrived, whatever the decoder does with it.
+    return unexpectedResponse(response, `it could not be decoded: ${describe(defect)}`)
+  }
+}
+
+/** A request and its options, read once. */
+interface CheckedCall<A> extends ExecuteOptions<A> {
+  readonly request: HttpClientRequest.HttpClientRequest
+  readonly annotations: NonNullable<ExecuteOptions<A>["annotations"]>
+}
+
+/** Checks the arguments of a call, which JavaScript may have filled with anything. A failure describes the problem. */
+const checkCall = <A>(
+  baseUrl: string,
+  request: HttpClientRequest.HttpClientRequest,
+  options: ExecuteOptions<A>
+): Result.Result<CheckedCall<A>, string> => {
+  try {
+    if (!HttpClientRequest.isHttpClientRequest(request) || !HttpBody.isHttpBody(request.body)) {
+      return Result.fail("request: expected an HttpClientRequest")
+    }
+    const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
+    if (typeof addressed.method !== "string") return Result.fail("request: expected a method")
+    if (!isObject(options)) return Result.fail("options: expected an object")
+    const { annotations = withoutAnnotations, decode, operation } = options
+    if (typeof operation !== "string") return Result.fail("operation: expected some text")
+    if (typeof decode !== "function") return Result.fail("decode: expected a function")
+    if (typeof annotations !== "function") return Result.fail("annotations: expected a function")
+    return Result.succeed({ request: addressed, annotations, decode, operation })
+  } catch {
+    return Result.fail("request: expected an HttpClientRequest and options that can be read")
+  }
 }
 
 /** The API rejected the token of an attempt. */
@@ -65,56 +110,6 @@ interface Call {
 
 const withoutAnnotations = () => Effect.succeed({})
 
-/** Turns a defect of the client or the tracer into an error once the request may have been sent. */
-const withoutLoss = <A, E>(
-  result: Effect.Effect<A, E>,
-  {
-    attempts,
-    operation,
-    secrets,
-    sending
-  }: {
-    readonly operation: string
-    readonly sending: Attempt
-    readonly attempts: number
-    readonly secrets: ReadonlyArray<Redacted.Redacted>
-  }
-) =>
-  Effect.catchDefect(result, (defect): Effect.Effect<never, RipioHttpError> => {
-    const description = `the client failed: ${makeSanitizer(secrets).text(String(defect))}`
-    const mayHaveBeenSent = sending.isHandedOver
-    const failure = Effect.fail(
-      ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent }))
-    )
-    return mayHaveBeenSent
-      ? Effect.andThen(
-          Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`),
-          failure
-        )
-      : failure
-  })
-
-/** Logs how a write ended whose caller was interrupted. The caller cannot know it. */
-const logDetached = <A>(
-  operation: string,
-  annotations: NonNullable<ExecuteOptions<A>["annotations"]>,
-  exit: Exit.Exit<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError>
-): Effect.Effect<void> =>
-  Effect.flatMap(annotations(Exit.isSuccess(exit) ? exit.value : undefined), (details) =>
-    Effect.logWarning(
-      Exit.isSuccess(exit)
-        ? `${operation}: the caller was interrupted, and the API carried it out`
-        : `${operation}: the caller was interrupted, and the API may have carried it out: ${describeCause(exit.cause)}`
-    ).pipe(Effect.annotateLogs(details))
-  )
-
-const describeCause = (cause: Cause.Cause<TokenRefused | Unauthenticated | ApiError | RipioHttpError>): string => {
-  const error = Cause.squash(cause)
-  return typeof error === "object" && error !== null && "message" in error
-    ? String(error.message)
-    : "the token was rejected"
-}
-
 /** Creates an {@link Execute}. */
 export const makeExecute = ({
   auth,
@@ -132,13 +127,11 @@ export const makeExecute = ({
   readonly detach: Detach
   readonly schedule: Schedule.Schedule<unknown, RipioHttpError>
 }): Execute => {
-  return <A>(
-    request: HttpClientRequest.HttpClientRequest,
-    { annotations = withoutAnnotations, decode, operation }: ExecuteOptions<A>
-  ) => {
+  const isUsable = makeTokenCheck()
+
+  const run = <A>({ annotations, decode, operation, request }: CheckedCall<A>) => {
     const count = metrics.forOperation(operation)
     const isWrite = request.method !== "GET" && request.method !== "HEAD"
-    const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
 
     const toResult = (
       response: RawResponse,
@@ -166,7 +159,11 @@ export const makeExecute = ({
     ): Effect.Effect<A, TokenUnavailable | TokenRefused | Unauthenticated | ApiError | RipioHttpError> =>
       Effect.matchEffect(auth.accessToken, {
         onFailure: (error) => Effect.fail<TokenUnavailable>({ _tag: "TokenUnavailable", error }),
-        onSuccess: (token): Effect.Effect<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError> => {
+        onSuccess: (token): Effect.Effect<A, AttemptError | TokenUnavailable | Unauthenticated> => {
+          const issue = isUsable(token)
+          if (issue !== undefined) {
+            return Effect.fail({ _tag: "TokenUnavailable", error: invalidRequest("accessToken", issue) })
+          }
           // If the token is unchanged (a static token), the API would reject it again.
           if (call.refused !== undefined && Equal.equals(call.refused.token, token)) {
             return Effect.fail(call.refused.error)
@@ -174,7 +171,7 @@ export const makeExecute = ({
           const attempts = ++call.attempts
           count.attempt(attempts, call.context)
           const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
-          const authorized = HttpClientRequest.bearerToken(addressed, token)
+          const authorized = HttpClientRequest.bearerToken(request, token)
           const sending = isWrite ? new Attempt(authorized) : undefined
           const result = Effect.matchEffect(sendOnce(authorized, secrets, sending), {
             onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
@@ -183,7 +180,12 @@ export const makeExecute = ({
           return sending === undefined
             ? result
             : detach(withoutLoss(result, { operation, sending, attempts, secrets }), {
-                isUnstoppable: () => sending.isHandedOver,
+                // What is not handed over yet is not sent any later.
+                stop: () => {
+                  if (sending.isHandedOver) return false
+                  sending.end()
+                  return true
+                },
                 onDetached: (exit) => logDetached(operation, annotations, exit)
               })
         }
@@ -192,13 +194,14 @@ export const makeExecute = ({
     /** Sends the request, and once more with a new token if the API rejects the token. */
     const attemptWithRenewal = (
       call: Call
-    ): Effect.Effect<A, TokenUnavailable | Unauthenticated | ApiError | RipioHttpError> =>
-      Effect.catchTag(attempt(call), "TokenRefused", (refused) => {
-        if (call.refused !== undefined) return Effect.fail(refused.error)
+    ): Effect.Effect<A, TokenUnavailable | Unauthenticated | ApiError | RipioHttpError> => {
+      const drop = ({ error, token }: TokenRefused) => Effect.andThen(auth.invalidate(token), Effect.fail(error))
+      return Effect.catchTag(attempt(call), "TokenRefused", (refused) => {
+        if (call.refused !== undefined) return drop(refused)
         call.refused = refused
-        const again = Effect.catchTag(attempt(call), "TokenRefused", ({ error }) => Effect.fail(error))
-        return Effect.andThen(auth.invalidate(refused.token), again)
+        return Effect.andThen(auth.invalidate(refused.token), Effect.catchTag(attempt(call), "TokenRefused", drop))
       })
+    }
 
     const isRepeatable = isWrite ? wasNotSent : isTransient
     return Effect.withFiber(({ context }) => {
@@ -209,4 +212,87 @@ export const makeExecute = ({
       })
     })
   }
+
+  return (request, options) => {
+    const call = checkCall(baseUrl, request, options)
+    return Result.isSuccess(call) ? run(call.success) : Effect.fail(invalidRequest("execute", call.failure))
+  }
+}
+
+type AttemptError = TokenRefused | ApiError | RipioHttpError
+
+/**
+ * Creates a check of access tokens: what is wrong with a token, or `undefined`. A custom `AuthService` may return anything,
+ * and a token may be wiped at any time. The characters of a token are checked once.
+ */
+const makeTokenCheck = () => {
+  const checked = new WeakSet<object>()
+  return (received: Redacted.Redacted): string | undefined => {
+    const result = checkOption("token", () => {
+      if (!checked.has(received)) return token(received)
+      Redacted.value(received)
+      return Result.succeed(received)
+    })
+    if (Result.isFailure(result)) return result.failure.message
+    checked.add(received)
+    return undefined
+  }
+}
+
+/**
+ * Turns every other end of a write (a defect of the client or the tracer, a client that interrupts itself) into an error
+ * that says whether the request may have been sent.
+ */
+const withoutLoss = <A, E>(
+  result: Effect.Effect<A, E>,
+  {
+    attempts,
+    operation,
+    secrets,
+    sending
+  }: {
+    readonly operation: string
+    readonly sending: Attempt
+    readonly attempts: number
+    readonly secrets: ReadonlyArray<Redacted.Redacted>
+  }
+): Effect.Effect<A, E | RipioHttpError> =>
+  Effect.catchCause(result, (cause): Effect.Effect<never, E | RipioHttpError> => {
+    if (Cause.hasFails(cause)) return Effect.failCause(cause)
+    const mayHaveBeenSent = !sending.end()
+    const description = `the client failed: ${makeSanitizer(secrets).text(describe(Cause.squash(cause)))}`
+    return Effect.andThen(
+      mayHaveBeenSent
+        ? Effect.ignoreCause(
+            Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`)
+          )
+        : Effect.void,
+      Effect.fail(ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent })))
+    )
+  })
+
+/** Logs how a write ended whose caller was interrupted. The caller cannot know it. */
+const logDetached = <A>(
+  operation: string,
+  annotations: CheckedCall<A>["annotations"],
+  exit: Exit.Exit<A, AttemptError>
+): Effect.Effect<void> =>
+  Effect.suspend(() => annotations(Exit.isSuccess(exit) ? exit.value : undefined)).pipe(
+    Effect.catchCause(withoutAnnotations),
+    Effect.flatMap((details) =>
+      Effect.annotateLogs(
+        Effect.logWarning(`${operation}: the caller was interrupted, and the API ${describeExit(exit)}`),
+        details
+      )
+    ),
+    Effect.ignoreCause
+  )
+
+const describeExit = (exit: Exit.Exit<unknown, AttemptError>): string => {
+  if (Exit.isSuccess(exit)) return "carried it out"
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  if (error === undefined) return "may have carried it out"
+  const { message } = error._tag === "TokenRefused" ? error.error : error
+  const isAmbiguous = error._tag === "RipioHttpError" && mayHaveBeenCarriedOut(error.reason)
+  return `${isAmbiguous ? "may have carried it out" : "did not carry it out"}: ${message}`
 }

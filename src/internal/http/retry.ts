@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -114,13 +115,24 @@ export const retryWith = <A, E>(
   return Effect.catchIf(attempt, mayRepeat, (first) =>
     Effect.flatMap(Effect.zip(Clock.Clock, Schedule.toStep(schedule)), ([clock, step]) => {
       const offset = wallClockOffset(clock)
+      const nextDelay = (failure: RipioHttpError): Pull.Pull<Duration.Duration, RipioHttpError, unknown> =>
+        Effect.suspend(() => step(Math.round(monotonicMillis(clock) + offset), failure)).pipe(
+          Effect.map(([, delay]) => Duration.fromInputUnsafe(delay)),
+          // The schedule is the caller's. If it dies, there is no retry, and the failure is not lost.
+          Effect.catchDefect((defect) =>
+            Effect.andThen(
+              Effect.ignoreCause(Effect.logError("The schedule of retries failed", Cause.die(defect))),
+              Effect.fail(failure)
+            )
+          )
+        )
       const repeatAfter = (failure: RipioHttpError): Effect.Effect<A, E | RipioHttpError> =>
-        Pull.matchEffect(step(Math.round(monotonicMillis(clock) + offset), failure), {
-          onSuccess: ([, delay]) =>
+        Pull.matchEffect(nextDelay(failure), {
+          onSuccess: (delay) =>
             clock
               .sleep(delay)
               .pipe(
-                Effect.andThen(Effect.logDebug(`Retrying: ${failure.message}`)),
+                Effect.andThen(Effect.ignoreCause(Effect.logDebug(`Retrying: ${failure.message}`))),
                 Effect.andThen(Effect.catchIf(attempt, mayRepeat, repeatAfter))
               ),
           onFailure: Effect.failCause,

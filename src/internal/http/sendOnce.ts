@@ -11,7 +11,8 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type { RawResponse } from "../../domain/RawResponse.ts"
-import { type InvalidRequest, TimedOut, type TransportFailed } from "../../domain/RipioHttpError.ts"
+import { type InvalidRequest, TimedOut, TransportFailed } from "../../domain/RipioHttpError.ts"
+import { describe } from "../../domain/describe.ts"
 import { makeSanitizer } from "../../domain/sanitize.ts"
 import { withAttemptSpan } from "../tracing.ts"
 import { formOf, Upload } from "./formBody.ts"
@@ -41,10 +42,15 @@ export class Attempt {
     return this.upload === undefined ? this.tries === 0 : this.upload.end()
   }
 
-  isUnsent(cause: unknown, isBeforeConnection: boolean): boolean {
+  /**
+   * Ends the attempt with an error, and returns whether the request certainly was not sent.
+   *
+   * @param isBeforeConnection whether the error shows that there was no connection
+   */
+  endWith(cause: unknown, isBeforeConnection: boolean): boolean {
     return this.upload === undefined
       ? isBeforeConnection && this.tries <= 1
-      : this.upload.isUnsent(cause, isBeforeConnection)
+      : this.upload.endWith(cause, isBeforeConnection)
   }
 }
 
@@ -78,7 +84,7 @@ export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Durat
         toTransportReason(
           error,
           secrets,
-          (cause, isBeforeConnection) => attempt?.isUnsent(cause, isBeforeConnection) ?? isBeforeConnection
+          (cause, isBeforeConnection) => attempt?.endWith(cause, isBeforeConnection) ?? isBeforeConnection
         )
       )
     const read = (response: HttpClientResponse.HttpClientResponse) =>
@@ -91,10 +97,27 @@ export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Durat
         onFailure: fail
       })
     const sent = client.execute(upload === undefined ? request : HttpClientRequest.setBody(request, upload.body))
+    /** A response or an error of the client, such as a mock's, that cannot be read does not hide what is known. */
+    const reading = <A>(
+      effect: () => Effect.Effect<A, TransportFailed | InvalidRequest>,
+      mayHaveBeenSent: () => boolean
+    ) =>
+      Effect.catchDefect(Effect.suspend(effect), (defect) => {
+        const description = `the response cannot be read: ${makeSanitizer(secrets).text(describe(defect))}`
+        return Effect.fail(new TransportFailed({ description, mayHaveBeenSent: mayHaveBeenSent() }))
+      })
     const response = Effect.matchEffect(inContext(sent, attempt), {
-      onSuccess: read,
-      // A client with `filterStatusOk` fails with the response.
-      onFailure: (error) => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error))
+      onSuccess: (response) =>
+        reading(
+          () => read(response),
+          () => true
+        ),
+      onFailure: (error) =>
+        reading(
+          // A client with `filterStatusOk` fails with the response.
+          () => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error)),
+          () => attempt?.endWith(undefined, false) !== true
+        )
     })
     return withAttemptSpan(
       request,
@@ -154,33 +177,56 @@ class ReceivedResponse implements RawResponse {
   readonly body: string | undefined
   readonly secrets: ReadonlyArray<Redacted.Redacted>
   readonly retryAfter: Duration.Duration | undefined
-  readonly #headers: Headers
+  readonly #header: ReadHeader
 
   constructor(
-    { headers, status }: Pick<HttpClientResponse.HttpClientResponse, "headers" | "status">,
+    response: HttpClientResponse.HttpClientResponse,
     body: string | undefined,
     secrets: ReadonlyArray<Redacted.Redacted>,
     now: number
   ) {
-    this.status = status
+    const { status } = response
+    // A mock may have no number here. No status has the number 0.
+    this.status = Number.isSafeInteger(status) ? status : 0
     this.body = body
     this.secrets = secrets
-    this.#headers = headers
-    const retryAfter = headers["retry-after"]
-    this.retryAfter = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, headers["date"], now)
+    this.#header = headersOf(response)
+    const retryAfter = this.#header("retry-after")
+    this.retryAfter = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, this.#header("date"), now)
   }
 
   get requestId(): string | undefined {
-    return requestIdOf(this.#headers, this.secrets)
+    return requestIdOf(this.#header, this.secrets)
+  }
+}
+
+/** Reads a header. Headers that cannot be read are missing, because the body may be all that matters. */
+type ReadHeader = (name: string) => string | undefined
+
+const headersOf = (response: HttpClientResponse.HttpClientResponse): ReadHeader => {
+  try {
+    const { headers } = response
+    return (name) => textOf(headers, name)
+  } catch {
+    return () => undefined
+  }
+}
+
+const textOf = (headers: Headers, name: string): string | undefined => {
+  try {
+    const value: unknown = headers[name]
+    return typeof value === "string" ? value : undefined
+  } catch {
+    return undefined
   }
 }
 
 // The API documents no such header. Proxies and frameworks use these.
 const requestIdHeaders = ["x-request-id", "request-id", "x-correlation-id", "cf-ray"]
 
-const requestIdOf = (headers: Headers, secrets: ReadonlyArray<Redacted.Redacted>): string | undefined => {
+const requestIdOf = (headers: ReadHeader, secrets: ReadonlyArray<Redacted.Redacted>): string | undefined => {
   for (const name of requestIdHeaders) {
-    const id = headers[name]
+    const id = headers(name)
     if (id !== undefined && id !== "") return makeSanitizer(secrets).text(id, 128)
   }
   return undefined

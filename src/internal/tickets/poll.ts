@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,11 +9,13 @@ import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { AwaitOptions } from "../../domain/AwaitOptions.ts"
-import { InvalidOption } from "../../domain/InvalidOption.ts"
+import type { InvalidOption } from "../../domain/InvalidOption.ts"
 import type { OutcomeContradiction } from "../../domain/OutcomeContradiction.ts"
 import { OutcomePending } from "../../domain/OutcomePending.ts"
+import { describe } from "../../domain/describe.ts"
 import { pollingSchedule } from "../../domain/PollingSchedule.ts"
 import { invalidRequest, type RipioHttpError } from "../../domain/RipioHttpError.ts"
+import { sanitize } from "../../domain/sanitize.ts"
 import { isOutcome, type SupportTicket, type TicketOutcome } from "../../domain/SupportTicket.ts"
 import type { TicketError } from "../../domain/TicketError.ts"
 import { isTicketId, TicketId } from "../../domain/TicketId.ts"
@@ -20,7 +23,7 @@ import { atLeastMinDelay, lengthen, requestedDelay } from "../http/retry.ts"
 import { timeoutOrElse } from "../http/timeoutOrElse.ts"
 import { polls as pollCount } from "../metrics.ts"
 import { monotonicMillis, wallClockOffset } from "../http/monotonic.ts"
-import { nonNegativeDuration } from "../options.ts"
+import { defaultWaitOptions, type WaitOptions, waitOptions } from "../options.ts"
 import type { Retrieve } from "./retrieve.ts"
 
 /** What a poll returned: the ticket, or the error that does not end the wait. */
@@ -37,27 +40,6 @@ export interface KnownOutcomes {
   readonly schedule: Schedule.Schedule<Duration.Duration, PollResult>
 }
 
-/** What a wait needs of its options. */
-interface WaitOptions {
-  readonly schedule: Schedule.Schedule<unknown, PollResult> | undefined
-  readonly deadline: Duration.Duration
-}
-
-/** Checks the options of a wait, which JavaScript may have filled with anything. */
-export const checkAwaitOptions = (options: AwaitOptions | undefined): Result.Result<WaitOptions, InvalidOption> => {
-  if (options === undefined) return Result.succeed(defaultOptions)
-  if (typeof options !== "object" || options === null) {
-    return Result.fail(new InvalidOption({ option: "options", issue: "expected an object" }))
-  }
-  const { deadline = defaultOptions.deadline, schedule } = options
-  if (schedule !== undefined && !Schedule.isSchedule(schedule)) {
-    return Result.fail(new InvalidOption({ option: "schedule", issue: "expected a Schedule" }))
-  }
-  return Result.map(nonNegativeDuration("deadline", deadline), (deadline) => ({ schedule, deadline }))
-}
-
-const defaultOptions: WaitOptions = { schedule: undefined, deadline: Duration.minutes(15) }
-
 /**
  * Creates an effect that returns the next state of a ticket each time it runs. It fails with `OutcomePending` at the
  * deadline.
@@ -69,7 +51,7 @@ export const makePoller = (
   options?: AwaitOptions
 ): Effect.Effect<NextState> =>
   Effect.map(Clock.Clock, (clock) => {
-    const next = nextState(new Poller(retrieve, ticketId, outcomes, clock, checkAwaitOptions(options)))
+    const next = nextState(new Poller(retrieve, ticketId, outcomes, clock, waitOptions(options)))
     return outcomes === undefined ? next : raceFirst(outcomes.await(ticketId), next)
   })
 
@@ -102,7 +84,7 @@ class Poller {
     clock: Clock.Clock,
     options: Result.Result<WaitOptions, InvalidOption>
   ) {
-    const { deadline, schedule } = Result.getOrElse(options, () => defaultOptions)
+    const { deadline, schedule } = Result.getOrElse(options, () => defaultWaitOptions)
     this.retrieve = retrieve
     this.ticketId = ticketId
     this.outcomes = outcomes
@@ -123,10 +105,21 @@ class Poller {
     const { lastResult } = this
     if (lastResult === undefined) return this.poll()
     return Pull.matchEffect(this.limit(this.nextDelay(lastResult)), {
-      onSuccess: ([, scheduled]) => this.pollAfter(scheduled, lastResult),
-      onFailure: Effect.failCause,
+      onSuccess: (delay) => this.pollAfter(delay, lastResult),
+      onFailure: (cause) => this.failSchedule(cause),
       onDone: () => this.failPending()
     })
+  }
+
+  /** The schedule is the caller's. If it dies, the wait ends, and the id of the ticket and its last state are not lost. */
+  failSchedule(cause: Cause.Cause<OutcomePending>): Effect.Effect<never, OutcomePending> {
+    const defect = cause.reasons.find(Cause.isDieReason)
+    if (defect === undefined) return Effect.failCause(cause)
+    this.lastError = invalidRequest("awaitOutcome", `schedule: ${sanitize.text(describe(defect.defect))}`)
+    return Effect.andThen(
+      Effect.ignoreCause(Effect.logError("awaitOutcome: the polling schedule failed", cause)),
+      this.failPending()
+    )
   }
 
   // Monotonic, so that wall-clock changes do not move the deadline.
@@ -154,7 +147,7 @@ class Poller {
       new OutcomePending(
         {
           // The id may be invalid at run time, or not a string. `lastError` says so.
-          ticketId: TicketId.make(String(ticketId), { disableChecks: true }),
+          ticketId: TicketId.make(sanitize.text(describe(ticketId)), { disableChecks: true }),
           ...(lastTicket === undefined ? {} : { lastTicket }),
           ...(lastError === undefined ? {} : { lastError }),
           polls,
@@ -166,18 +159,22 @@ class Poller {
   }
 
   /** The next step of the schedule. It begins here and not with the wait, because its first effect may take time too. */
-  nextDelay(lastResult: PollResult): Pull.Pull<[unknown, Duration.Duration], never, unknown> {
-    const now = Math.round(this.now + this.wallClockOffset)
-    if (this.step !== undefined) return this.step(now, lastResult)
-    return Effect.flatMap(Schedule.toStep(this.schedule), (step) => {
-      this.step = step
-      return step(now, lastResult)
+  nextDelay(lastResult: PollResult): Pull.Pull<Duration.Duration, never, unknown> {
+    return Effect.suspend(() => {
+      const now = Math.round(this.now + this.wallClockOffset)
+      const pull =
+        this.step === undefined
+          ? Effect.flatMap(Schedule.toStep(this.schedule), (step) => {
+              this.step = step
+              return step(now, lastResult)
+            })
+          : this.step(now, lastResult)
+      return Effect.map(pull, ([, delay]) => atLeastMinDelay(delay))
     })
   }
 
   /** Polls after the delay, or fails at the deadline. */
-  pollAfter(scheduled: Duration.Duration, lastResult: PollResult): NextState {
-    const delay = atLeastMinDelay(scheduled)
+  pollAfter(delay: Duration.Duration, lastResult: PollResult): NextState {
     const requested = lastResult._tag === "RipioHttpError" ? requestedDelay(lastResult) : undefined
     return requested === undefined
       ? this.sleepAndPoll(delay)
