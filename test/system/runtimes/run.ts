@@ -9,7 +9,7 @@ import * as esbuild from "esbuild"
 import manifest from "../../../package.json" with { type: "json" }
 import { runSync } from "../../../scripts/run.ts"
 import type { Report } from "../sent/outcome.ts"
-import { checkSent, writeAuthorities } from "./sentServer.ts"
+import { checkSent, type Column, writeAuthorities } from "./sentServer.ts"
 import { serve } from "./server.ts"
 import type { Limits, Result, Target } from "./target.ts"
 
@@ -105,11 +105,11 @@ const onProcess = (name: string, limits: Limits, command: string, ...args: Reado
 
 /** A program that creates a ticket at each fault. Its runtime trusts the certificates of the faults. */
 const sent =
-  (column: string, options: { readonly hasHttp2: boolean }, command: string, ...args: ReadonlyArray<string>) =>
+  (column: Column, command: string, ...args: ReadonlyArray<string>) =>
   async () => {
     const entry = await build("sent", "external")
     const path = writeAuthorities(workspace)
-    return checkSent(column, options, async (tasks) => {
+    return checkSent(column, async (tasks) => {
       const env = { TASKS: JSON.stringify(tasks), NODE_EXTRA_CA_CERTS: path, DENO_CERT: path }
       return JSON.parse(await runToExit(project, command, [...args, entry], env)) as ReadonlyArray<Report>
     })
@@ -180,17 +180,19 @@ const chromium: Runtime = {
 const permissions = ["--allow-env=TARGET", "--allow-net=127.0.0.1"]
 
 const runtimes: ReadonlyArray<Runtime> = [
-  onProcess("node-22", {}, bin("node-22", "bin", "node")),
+  {
+    ...onProcess("node-22", {}, bin("node-22", "bin", "node")),
+    sent: sent({ name: "fetch", isShared: true }, bin("node-22", "bin", "node"))
+  },
   onProcess("node-24", {}, bin("node-24", "bin", "node")),
   {
     ...onProcess("bun", {}, bin(".bin", "bun")),
-    sent: sent("Bun", { hasHttp2: false }, bin(".bin", "bun"))
+    sent: sent({ name: "Bun" }, bin(".bin", "bun"))
   },
   {
     ...onProcess("deno", {}, bin(".bin", "deno"), "run", "--no-remote", ...permissions),
     sent: sent(
-      "Deno",
-      { hasHttp2: true },
+      { name: "Deno", hasHttp2: true },
       bin(".bin", "deno"),
       "run",
       "--no-remote",

@@ -21,15 +21,22 @@ const needsNode = ({ network = {} }: Scenario) => Object.keys(network).some((nam
 const protocolOf = ({ isTls, protocols = [] }: Fault) =>
   protocols.includes("h2") ? "h2" : isTls === true ? "https" : "http"
 
+/** The rows of the table that a runtime has. */
+export interface Column {
+  readonly name: string
+  readonly hasHttp2?: true
+  /** Whether the tests of Node.js fill the column too. Only they cover the rows that this program cannot. */
+  readonly isShared?: true
+}
+
 /** Starts the servers of all faults, runs a program that creates a ticket at each, and compares with the table. */
 export const checkSent = (
-  runtime: string,
-  { hasHttp2 }: { readonly hasHttp2: boolean },
+  { hasHttp2, isShared, name: column }: Column,
   run: (tasks: ReadonlyArray<Task>) => Promise<ReadonlyArray<Report>>
 ): Promise<ReadonlyArray<Result>> =>
   Effect.gen(function* () {
     const started = yield* Effect.forEach(faults, (fault) =>
-      protocolOf(fault) === "h2" && !hasHttp2
+      protocolOf(fault) === "h2" && hasHttp2 !== true
         ? Effect.succeed({ fault, scenario: undefined })
         : Effect.map(fault.start(protocolOf(fault)), (scenario) => ({
             fault,
@@ -43,10 +50,11 @@ export const checkSent = (
       hasFile: fault.hasFile === true
     }))
     const reports = yield* Effect.promise(() => run(tasks))
-    return started.map(({ fault, scenario }): Result => {
+    const checked = isShared === true ? running : started
+    return checked.map(({ fault, scenario }): Result => {
       const index = running.findIndex((other) => other.fault === fault)
       const report = reports[index]
-      const expected = expectedCells(fault.name, runtime)
+      const expected = expectedCells(fault.name, column)
       const forms = scenario?.seen.forms ?? 0
       const cell = report === undefined ? notApplicable : cellOf(forms, report.outcome)
       const failures = [

@@ -254,13 +254,12 @@ export const silentPort = Effect.acquireRelease(
       `const { parentPort } = require("node:worker_threads")
        const server = require("node:net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
          parentPort.postMessage(server.address().port)
-         setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 50)
+         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
        })`,
       { eval: true }
     )
     const port = await new Promise<number>((resolve) => worker.once("message", resolve))
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    const fillers = Array.from({ length: 4 }, () => connect({ port, host: "127.0.0.1" }))
+    const fillers = Array.from({ length: 6 }, () => connect({ port, host: "127.0.0.1" }))
     for (const filler of fillers) filler.on("error", () => {})
     await new Promise((resolve) => setTimeout(resolve, 100))
     return { port, fillers, worker }
