@@ -170,7 +170,10 @@ describe(`${fuzzedCalls} hostile responses`, () => {
           )
           const documented = ["NotEnabled", "Unauthenticated", "TicketRejected", "RipioHttpError"]
           const expected = ["Success", "CreateAmbiguous", ...(kind === "refusal" ? documented : [])]
-          assert.includeMembers(expected, Object.keys(ends))
+          assert.deepStrictEqual(
+            Object.keys(ends).filter((end) => !expected.includes(end)),
+            []
+          )
           assert.include(Object.keys(ends), "CreateAmbiguous")
         }
       })
