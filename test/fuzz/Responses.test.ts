@@ -166,7 +166,7 @@ describe(`${fuzzedCalls} hostile responses`, () => {
                   hostile.chance(0.05) ? previous : (previous = hostileResponse(hostile, hostile.pick(all), json))
                 return tickets.create(newTicket())
               }),
-            { calls: fuzzedCalls / 2 }
+            { calls: fuzzedCalls / 2, eachEnds: true }
           )
           const documented = ["NotEnabled", "Unauthenticated", "TicketRejected", "RipioHttpError"]
           const expected = ["Success", "CreateAmbiguous", ...(kind === "refusal" ? documented : [])]
@@ -183,12 +183,15 @@ describe(`${fuzzedCalls} hostile responses`, () => {
       Effect.gen(function* () {
         let respond: () => unknown = throwing
         const { auth, tickets } = yield* services(layer(() => respond()))
-        const ends = yield* fuzz(21, (hostile, index) =>
-          Effect.suspend((): Effect.Effect<unknown, unknown> => {
-            const all = [...statuses, ...refusals]
-            respond = () => hostileResponse(hostile, hostile.pick(all), JSON.stringify(pending))
-            return index % 2 === 0 ? tickets.retrieve(ticketId) : auth.accessToken
-          })
+        const ends = yield* fuzz(
+          21,
+          (hostile, index) =>
+            Effect.suspend((): Effect.Effect<unknown, unknown> => {
+              const all = [...statuses, ...refusals]
+              respond = () => hostileResponse(hostile, hostile.pick(all), JSON.stringify(pending))
+              return index % 2 === 0 ? tickets.retrieve(ticketId) : auth.accessToken
+            }),
+          { eachEnds: true }
         )
         assert.includeMembers(["Success", "RipioHttpError", "Unauthenticated"], Object.keys(ends))
         assert.containsAllKeys(ends, ["Success", "RipioHttpError"])
@@ -215,11 +218,14 @@ describe(`${fuzzedCalls} hostile responses`, () => {
         [tickets.create(newTicket()), ["Success", "CreateAmbiguous"]],
         [tickets.retrieve(ticketId), ["Success", "RipioHttpError", "Unauthenticated"]]
       ] as const) {
-        const ends = yield* fuzz(22, (hostile) =>
-          Effect.suspend((): Effect.Effect<unknown, unknown> => {
-            respond = responses(hostile)
-            return call
-          })
+        const ends = yield* fuzz(
+          22,
+          (hostile) =>
+            Effect.suspend((): Effect.Effect<unknown, unknown> => {
+              respond = responses(hostile)
+              return call
+            }),
+          { eachEnds: true }
         )
         assert.includeMembers([...expected], Object.keys(ends))
       }
@@ -235,22 +241,25 @@ describe(`${fuzzedCalls} hostile responses`, () => {
           hostileClient((request) => respond(request))
         )
       )
-      const ends = yield* fuzz(23, (hostile) =>
-        Effect.suspend(() => {
-          const value = hostile.value()
-          respond = hostile.pick<(request: HttpClientRequest.HttpClientRequest) => unknown>([
-            () => Effect.die(value),
-            () => Effect.fail(value),
-            () => Effect.never,
-            () => value,
-            throwing,
-            () => {
-              throw value
-            },
-            (request) => Effect.fail(new HttpClientError({ reason: new TransportError({ request, cause: value }) }))
-          ])
-          return tickets.create(newTicket())
-        })
+      const ends = yield* fuzz(
+        23,
+        (hostile) =>
+          Effect.suspend(() => {
+            const value = hostile.value()
+            respond = hostile.pick<(request: HttpClientRequest.HttpClientRequest) => unknown>([
+              () => Effect.die(value),
+              () => Effect.fail(value),
+              () => Effect.never,
+              () => value,
+              throwing,
+              () => {
+                throw value
+              },
+              (request) => Effect.fail(new HttpClientError({ reason: new TransportError({ request, cause: value }) }))
+            ])
+            return tickets.create(newTicket())
+          }),
+        { eachEnds: true }
       )
       assert.deepStrictEqual(Object.keys(ends), ["CreateAmbiguous"])
     })
