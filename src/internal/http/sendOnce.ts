@@ -26,6 +26,8 @@ export class Attempt {
   readonly upload: Upload | undefined
   /** How often the client has begun to send. More than once if the user's client retries. */
   tries = 0
+  /** The context that the client is called with. */
+  context: Context.Context<never> | undefined
 
   constructor({ body }: HttpClientRequest.HttpClientRequest) {
     const form = formOf(body)
@@ -144,7 +146,9 @@ const inContext = <A, E>(effect: Effect.Effect<A, E>, attempt: Attempt | undefin
       Context.add(HttpClient.TracerPropagationEnabled, false),
       Context.add(HttpClient.TracerDisabledWhen, () => true)
     )
-    return attempt === undefined ? withoutSpans : Context.add(withoutSpans, CurrentAttempt, attempt)
+    if (attempt === undefined) return withoutSpans
+    attempt.context = Context.add(withoutSpans, CurrentAttempt, attempt)
+    return attempt.context
   })
 
 /**
@@ -163,10 +167,13 @@ const beginTry = (outer: RequestInit | undefined) => (request: HttpClientRequest
     if (attempt !== undefined) attempt.tries++
     const upload = attempt?.upload
     upload?.beginTry()
+    // `FetchHttpClient` adds the context of its layer. A client that adds none may call another one, whose `Fetch` is not
+    // known here, and must not be replaced.
+    const isFetchKnown = context !== attempt?.context
     fiber.setContext(
-      upload === undefined
-        ? prepared
-        : Context.add(prepared, FetchHttpClient.Fetch, upload.wrapFetch(fiber.getRef(FetchHttpClient.Fetch)))
+      upload !== undefined && isFetchKnown
+        ? Context.add(prepared, FetchHttpClient.Fetch, upload.wrapFetch(fiber.getRef(FetchHttpClient.Fetch)))
+        : prepared
     )
     return Effect.succeed(request)
   })
