@@ -7,7 +7,8 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^effect-ripio-tickets$/u, replacement: source("index.ts") },
-      { find: /^effect-ripio-tickets\/testing$/u, replacement: source("testing/index.ts") }
+      { find: /^effect-ripio-tickets\/testing$/u, replacement: source("testing/index.ts") },
+      { find: /^effect-ripio-tickets\/node$/u, replacement: source("node/index.ts") }
     ]
   },
   test: {

@@ -6,7 +6,7 @@
 export { Unauthenticated } from "./domain/AccessToken.ts"
 export { ApiError, ApiErrorBody, ApiErrorCode } from "./domain/ApiError.ts"
 export * from "./domain/AwaitOptions.ts"
-export * from "./domain/ContentHash.ts"
+export { contentHashOf } from "./domain/ContentHash.ts"
 export * from "./domain/CreateAmbiguous.ts"
 export * from "./domain/CustomerId.ts"
 export * from "./domain/DeadLetter.ts"
@@ -20,7 +20,7 @@ export * from "./domain/NewTicket.ts"
 export * from "./domain/OutcomeContradiction.ts"
 export * from "./domain/OutcomePending.ts"
 export * from "./domain/PollingSchedule.ts"
-export * from "./domain/RetryPolicy.ts"
+export * from "./domain/RequestOptions.ts"
 export {
   InvalidRequest,
   RateLimited,

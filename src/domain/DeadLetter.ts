@@ -7,13 +7,18 @@ import * as Schema from "effect/Schema"
 import { TicketEvent } from "./TicketEvent.ts"
 
 /**
- * An event that failed in every attempt to handle it.
+ * An event that failed in every attempt to handle it, or that could not be decoded.
  *
  * @category models
  * @since 0.1.0
  */
 export const DeadLetter = Schema.Struct({
-  event: TicketEvent,
+  /** The `dedupeKey` of the event. `TicketInbox.requeueDeadLetter` finds the dead letter by it. */
+  dedupeKey: Schema.String,
+  /** The event. Absent if this version of the library cannot decode `stored`. */
+  event: Schema.optional(TicketEvent),
+  /** The JSON of the event in the store. */
+  stored: Schema.Unknown,
   /** The number of attempts. */
   attempts: Schema.Int,
   /** Why the last attempt failed, at most 512 characters. */

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Result from "effect/Result"
-import { InvalidOption } from "./InvalidOption.ts"
+import { checkOption, InvalidOption, isObject } from "./InvalidOption.ts"
 
 /**
  * The environment of Ripio: the sandbox, production, or any server by its base URL, such as a sandbox that you run.
@@ -24,14 +24,16 @@ const hosts = {
 
 /** The environment's base URL, without a trailing slash. */
 export const baseUrlOf = (environment: Environment): Result.Result<string, InvalidOption> => {
-  if (typeof environment === "string") {
-    const host = Object.hasOwn(hosts, environment) ? hosts[environment] : undefined
-    return host === undefined
-      ? Result.fail(new InvalidOption({ option: "environment", issue: "expected sandbox, production or a base URL" }))
-      : Result.succeed(host)
+  if (!isObject(environment)) {
+    return typeof environment === "string" && Object.hasOwn(hosts, environment)
+      ? Result.succeed(hosts[environment])
+      : Result.fail(new InvalidOption({ option: "environment", issue: "expected sandbox, production or a base URL" }))
   }
+  return checkOption("baseUrl", () => checkBaseUrl(String(environment.baseUrl)))
+}
+
+const checkBaseUrl = (text: string): Result.Result<string, InvalidOption> => {
   const invalid = (issue: string) => Result.fail(new InvalidOption({ option: "baseUrl", issue }))
-  const text = String(environment.baseUrl)
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined) return invalid("expected an absolute URL")
   if (url.protocol !== "https:" && url.protocol !== "http:") return invalid("expected a URL of https or http")

@@ -22,8 +22,8 @@ export interface ExecuteOptions<A> {
    */
   readonly decode: (json: unknown) => Result.Result<A, Schema.SchemaError | string>
   /**
-   * Annotations of the logs about this request: a retry, and a write whose caller was interrupted after the request was
-   * handed to the transport. They are computed when they are needed, with the decoded response if there is one.
+   * Annotations of the logs about this request: a retry of a read, and a write whose caller was interrupted after the
+   * request was handed to the transport. They are computed when they are needed, with the decoded response if there is one.
    */
   readonly annotations?: ((value: A | undefined) => Effect.Effect<Record<string, unknown>>) | undefined
 }

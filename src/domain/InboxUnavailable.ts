@@ -6,8 +6,8 @@
 import * as Schema from "effect/Schema"
 
 /**
- * The store of the inbox could not store an event or could not be read. The event is not acknowledged, so Ripio delivers
- * it again.
+ * The inbox could not store an event, or its store could not be read: the store failed, the inbox in memory is full, or the
+ * layer of the inbox is closed. The event is not acknowledged, so Ripio delivers it again.
  *
  * @category errors
  * @since 0.1.0
@@ -15,11 +15,15 @@ import * as Schema from "effect/Schema"
 export class InboxUnavailable extends Schema.TaggedError<InboxUnavailable>("effect-ripio-tickets/InboxUnavailable")(
   "InboxUnavailable",
   {
+    /** What to do, if the store is not the cause. */
+    issue: Schema.optional(Schema.String),
     /** The error of the store. */
-    cause: Schema.Defect()
+    cause: Schema.optional(Schema.Defect())
   }
 ) {
   override get message() {
-    return "The inbox cannot reach its store. Check the database behind it"
+    return this.issue === undefined
+      ? "The inbox cannot reach its store. Check the database behind it"
+      : `The inbox is unavailable: ${this.issue}`
   }
 }

@@ -5,19 +5,12 @@
  */
 import * as Schema from "effect/Schema"
 import { CustomerId } from "./CustomerId.ts"
+import { TicketFile } from "./TicketFile.ts"
 
 // A lone surrogate has no UTF-8 encoding and would be replaced by another character.
 const Text = Schema.String.check(
   Schema.isPattern(/\S/u, { expected: "some text, not only white space" }),
   Schema.makeFilter((text: string) => text.isWellFormed(), { expected: "text without lone surrogates" })
-)
-
-// Servers silently skip a file without a name. Django uses the part after the last slash or backslash as the name.
-// Parsers disagree about a backslash or a control character in a name.
-const NamedFile = Schema.File.check(
-  Schema.makeFilter(({ name }: File) => name.isWellFormed() && !/\\|(?![\r\n])\p{Cc}|(?:^|\/)\.{0,2}$/u.test(name), {
-    expected: "a file with a name, without backslashes, control characters or a slash at its end"
-  })
 )
 
 /**
@@ -51,7 +44,7 @@ export const NewTicket = Schema.Struct({
   /** One line that describes the problem. */
   summary: Text,
   description: Text,
-  files: Schema.optional(Schema.Array(NamedFile))
+  files: Schema.optional(Schema.Array(TicketFile))
 }).annotate({ identifier: "NewTicket" })
 
 /**

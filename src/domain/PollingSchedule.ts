@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import { checkDuration, InvalidOption } from "./InvalidOption.ts"
+import { checkDuration, checkOption, checkOptionsObject, InvalidOption } from "./InvalidOption.ts"
 
 /**
  * The delays of a polling schedule.
@@ -27,17 +27,44 @@ export interface PollingOptions {
   readonly jitter?: boolean | undefined
 }
 
-const positiveMillis = (option: string, input: Duration.Input): number =>
-  Duration.toMillis(
-    Result.getOrThrow(
-      checkDuration(
-        option,
-        input,
-        (duration) => Duration.isFinite(duration) && Duration.isPositive(duration),
-        "expected a duration above zero that ends"
-      )
-    )
+interface CheckedOptions {
+  readonly first: number
+  readonly factor: number
+  readonly max: number
+  readonly jitter: boolean
+}
+
+const positiveMillis = (option: string, input: Duration.Input): Result.Result<number, InvalidOption> =>
+  Result.map(
+    checkDuration(
+      option,
+      input,
+      (duration) => Duration.isFinite(duration) && Duration.isPositive(duration),
+      "expected a duration above zero that ends"
+    ),
+    Duration.toMillis
   )
+
+const invalid = (option: string, issue: string) => Result.fail(new InvalidOption({ option, issue }))
+
+const checkOptions = (options: PollingOptions): Result.Result<CheckedOptions, InvalidOption> =>
+  Result.gen(function* () {
+    yield* checkOptionsObject(options)
+    return {
+      first: yield* checkOption("first", () => positiveMillis("first", options.first ?? Duration.seconds(1))),
+      max: yield* checkOption("max", () => positiveMillis("max", options.max ?? Duration.seconds(30))),
+      factor: yield* checkOption("factor", () => {
+        const factor = options.factor ?? 1.5
+        return Number.isFinite(factor) && factor >= 1
+          ? Result.succeed(factor)
+          : invalid("factor", "expected a number that is at least 1")
+      }),
+      jitter: yield* checkOption("jitter", () => {
+        const jitter = options.jitter ?? true
+        return typeof jitter === "boolean" ? Result.succeed(jitter) : invalid("jitter", "expected true or false")
+      })
+    }
+  })
 
 /**
  * Creates a schedule for polling: short delays first, then longer ones. The schedule does not end. Set a deadline where
@@ -65,13 +92,7 @@ const positiveMillis = (option: string, input: Duration.Input): number =>
  * @since 0.1.0
  */
 export const makePollingSchedule = (options: PollingOptions = {}): Schedule.Schedule<Duration.Duration> => {
-  const first = positiveMillis("first", options.first ?? Duration.seconds(1))
-  const max = positiveMillis("max", options.max ?? Duration.seconds(30))
-  const factor = options.factor ?? 1.5
-  if (!Number.isFinite(factor) || factor < 1) {
-    throw new InvalidOption({ option: "factor", issue: "expected a number that is at least 1" })
-  }
-  const jitter = options.jitter ?? true
+  const { factor, first, jitter, max } = Result.getOrThrow(checkOptions(options))
   // One closure instead of five combinators saves memory: a process may wait for 100,000 tickets.
   return Schedule.fromStep(
     Effect.sync(() => {

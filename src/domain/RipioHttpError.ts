@@ -41,7 +41,7 @@ export class TransportFailed extends Schema.TaggedError<TransportFailed>("effect
 export class TimedOut extends Schema.TaggedError<TimedOut>("effect-ripio-tickets/TimedOut")("TimedOut", {
   /** The timeout of the attempt. */
   after: Schema.Duration,
-  /** `false` if the request certainly was not sent: the transport read none of it in time. */
+  /** `false` if the request certainly was not sent: in time, the transport read at most the first two bytes of the form. */
   mayHaveBeenSent: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message() {

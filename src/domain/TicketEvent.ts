@@ -197,7 +197,12 @@ const parseTimestamp = (text: string): DateTime.Utc | undefined => {
   const match = timestamp.exec(text)
   if (match === null) return undefined
   const [, year = "", month = "", day = "", time = "", fraction = "", zone = "Z"] = match
-  const millis = Date.parse(`${year}-${month}-${day}T${time}.${fraction.slice(0, 3).padEnd(3, "0")}${zone}`)
+  // A leap second is the first second of the next minute. `Date` does not parse it.
+  const isLeapSecond = time.endsWith(":60")
+  const clock = isLeapSecond ? time.replace(/60$/u, "59") : time
+  const millis =
+    Date.parse(`${year}-${month}-${day}T${clock}.${fraction.slice(0, 3).padEnd(3, "0")}${zone}`) +
+    (isLeapSecond ? 1000 : 0)
   // Some engines parse the 30th of February as the 2nd of March.
   const isDayOfMonth = Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
   return Number.isNaN(millis) || !isDayOfMonth ? undefined : DateTime.makeUnsafe(millis)

@@ -113,7 +113,7 @@ export class OutsideWindow extends Schema.TaggedError<OutsideWindow>("effect-rip
     issuedAt: Schema.DateTimeUtc,
     /** The time of this machine at the verification. */
     verifiedAt: Schema.DateTimeUtc,
-    /** The largest accepted difference. */
+    /** The largest accepted difference: the limit in the past, or in the future if the event was issued in the future. */
     tolerance: Schema.Duration
   }
 ) {

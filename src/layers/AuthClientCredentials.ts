@@ -8,12 +8,12 @@ import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import { baseUrlOf, type Environment } from "../domain/Environment.ts"
+import type { Environment } from "../domain/Environment.ts"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
-import type { RequestOptions } from "../domain/RetryPolicy.ts"
+import type { RequestOptions } from "../domain/RequestOptions.ts"
 import { honorRetryAfter } from "../internal/http/retry.ts"
 import { makeSendOnce } from "../internal/http/sendOnce.ts"
-import { clientId, clientSecret, requestOptions } from "../internal/options.ts"
+import { accountOptions } from "../internal/options.ts"
 import { makeRequestToken } from "../internal/token/requestToken.ts"
 import { makeTokenCache } from "../internal/token/tokenCache.ts"
 import { AuthService } from "../services/AuthService.ts"
@@ -31,18 +31,9 @@ export interface Options extends RequestOptions {
 }
 
 const make = Effect.fnUntraced(function* (options: Options) {
-  const baseUrl = yield* Effect.fromResult(baseUrlOf(options.environment))
-  const id = yield* Effect.fromResult(clientId(options.clientId))
-  const secret = yield* Effect.fromResult(clientSecret(options.clientSecret))
-  const { schedule, timeout } = yield* Effect.fromResult(requestOptions(options))
-  const sendOnce = yield* makeSendOnce(timeout)
-  const requestToken = makeRequestToken({
-    baseUrl,
-    clientId: id,
-    clientSecret: secret,
-    sendOnce,
-    schedule: honorRetryAfter(schedule)
-  })
+  const account = yield* Effect.fromResult(accountOptions(options))
+  const sendOnce = yield* makeSendOnce(account.timeout)
+  const requestToken = makeRequestToken({ ...account, sendOnce, schedule: honorRetryAfter(account.schedule) })
   return AuthService.of(yield* makeTokenCache(requestToken))
 })
 

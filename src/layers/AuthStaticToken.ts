@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
-import { token } from "../internal/options.ts"
+import { tokenOptions } from "../internal/options.ts"
 import { AuthService } from "../services/AuthService.ts"
 
 /**
@@ -22,7 +22,8 @@ import { AuthService } from "../services/AuthService.ts"
 export const layer = (options: { readonly token: Redacted.Redacted }): Layer.Layer<AuthService, InvalidOption> =>
   Layer.effect(
     AuthService,
-    Effect.map(Effect.fromResult(token(options.token)), (token) =>
-      AuthService.of({ accessToken: Effect.succeed(token), invalidate: () => Effect.void })
+    Effect.map(
+      Effect.suspend(() => Effect.fromResult(tokenOptions(options))),
+      (token) => AuthService.of({ accessToken: Effect.succeed(token), invalidate: () => Effect.void })
     )
   )

@@ -14,7 +14,8 @@ import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { formOf } from "../internal/http/formBody.ts"
+import { isObject } from "../domain/InvalidOption.ts"
+import { formOf, uploadOf } from "../internal/http/formBody.ts"
 
 const make = Effect.gen(function* () {
   const layerContext = yield* Effect.context()
@@ -27,7 +28,7 @@ const make = Effect.gen(function* () {
       const callInit = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
       const init: RequestInit = { ...layerInit, ...callInit, redirect: "manual" }
       return isPlain(request)
-        ? send(request, fiber.getRef(FetchHttpClient.Fetch), init)
+        ? send(request, fetchOf(request, fiber.getRef(FetchHttpClient.Fetch)), init)
         : Effect.provideService(fallback.execute(request), FetchHttpClient.RequestInit, init)
     })
   )
@@ -52,9 +53,12 @@ const isPlain = ({ body, hash, headers, urlParams }: HttpClientRequest): boolean
 const send = (request: HttpClientRequest, fetch: typeof globalThis.fetch, init: RequestInit) =>
   Effect.map(
     Effect.tryPromise({
-      try: (signal) => {
+      try: async (signal) => {
         const { body, method, url } = request
-        return fetch(url, { ...init, method, headers: toHeaders(request, init), body: toBody(body), signal })
+        const all = { ...init, method, headers: toHeaders(request, init), body: toBody(body), signal }
+        const response: unknown = await fetch(url, all)
+        if (isResponse(response)) return response
+        throw new TypeError("fetch returned no Response")
       },
       catch: (cause) =>
         new HttpClientError({
@@ -66,6 +70,9 @@ const send = (request: HttpClientRequest, fetch: typeof globalThis.fetch, init: 
     (response) => HttpClientResponse.fromWeb(request, response)
   )
 
+// A custom `fetch` may return a `Response` of another realm, or a mock.
+const isResponse = (response: unknown): response is Response => isObject(response)
+
 const toHeaders = ({ body, headers }: HttpClientRequest, init: RequestInit): Headers.Headers => {
   const all =
     init.headers === undefined
@@ -75,7 +82,11 @@ const toHeaders = ({ body, headers }: HttpClientRequest, init: RequestInit): Hea
   return body._tag === "Empty" ? all : Headers.remove(all, "content-length")
 }
 
-// Some runtimes silently resend byte bodies on a broken connection, but not Blobs. An `Upload` adds the body of a form.
+// The upload of a form sends it instead of the body of the request.
+const fetchOf = ({ body }: HttpClientRequest, fetch: typeof globalThis.fetch) =>
+  uploadOf(body)?.wrapFetch(fetch) ?? fetch
+
+// Some runtimes silently resend byte bodies on a broken connection, but not Blobs.
 const toBody = (body: HttpClientRequest["body"]): Blob | null =>
   body._tag === "Uint8Array" ? new Blob([isArrayBufferView(body.body) ? body.body : body.body.slice()]) : null
 
@@ -85,7 +96,8 @@ const isArrayBufferView = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> 
  * An `HttpClient` on the runtime's `fetch`, optimised for the requests of this library.
  *
  * It replaces `FetchHttpClient.layer` and adds less time to each call. It uses the same `Fetch` and `RequestInit` (those of
- * a call override those of the layer). It does not follow redirects. Requests with URL parameters, a fragment or other bodies go through `FetchHttpClient`.
+ * a call override those of the layer). It does not follow redirects. Requests with URL parameters, a fragment or other
+ * bodies go through `FetchHttpClient`.
  *
  * Use `FetchHttpClient` for other requests: unlike this layer, it closes the connection of a response that is not read.
  *

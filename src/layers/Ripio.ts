@@ -31,8 +31,8 @@ export interface Options extends AuthClientCredentials.Options {}
  * There is no global state. Create one layer per account and provide each once, because every build requests a new token.
  * Fails with `InvalidOption` before anything is sent.
  *
- * Provide an `HttpClient` that neither retries nor follows redirects. The library cannot see what such a client repeats,
- * and that may be a `create`.
+ * Provide an `HttpClient` that neither retries nor follows redirects. The library retries what is safe, and cannot count
+ * what such a client repeats. A `create` is not repeated: its form can be read once.
  *
  * **Example** (In code, with `fetch` as the transport)
  *

@@ -6,6 +6,7 @@
  */
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { MaxBodySize } from "effect/http/HttpIncomingMessage"
 import type { HttpRouter, PathInput } from "effect/http/HttpRouter"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
@@ -14,7 +15,8 @@ import * as Option from "effect/Option"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
 import type { TicketEvent } from "../domain/TicketEvent.ts"
 import { maxWebhookBytes } from "../domain/WebhookRejected.ts"
-import { makeReceiver, type ReceiveOptions } from "../internal/webhooks/receive.ts"
+import { type BodyFailure, isUnread, readWebBody } from "../internal/webhooks/readBody.ts"
+import { makeReceive, type ReceiveOptions } from "../internal/webhooks/receive.ts"
 import { TicketOutcomes } from "../services/TicketOutcomes.ts"
 import { TicketWebhooks } from "../services/TicketWebhooks.ts"
 
@@ -33,11 +35,15 @@ export interface Options extends ReceiveOptions {}
  * statuses:
  *
  * - 200: `onEvent` succeeded
- * - 401 or 400: the delivery is not authentic or cannot be decoded; the log says why
+ * - 401 or 400: the delivery is not authentic or cannot be decoded; the log says why, at most once a minute per reason
+ * - 408: the body did not arrive within 10 s
  * - 413: the body is too large
+ * - 500: something read or locked the body before the route
  * - 503: `onEvent` failed, died or timed out, and Ripio redelivers the event
  *
- * `onEvent` should store the event, as `TicketInbox.offer` does, and do the work later.
+ * `onEvent` should store the event, as `TicketInbox.offer` does, and do the work later. Without an inbox, `onEvent` must
+ * handle each `dedupeKey` once, because an event may be delivered more than once. If the sender disconnects, `onEvent` still
+ * runs to its end.
  *
  * **Example** (A route beside others)
  *
@@ -46,7 +52,6 @@ export interface Options extends ReceiveOptions {}
  * import * as HttpRouter from "effect/http/HttpRouter"
  * import * as HttpServerResponse from "effect/http/HttpServerResponse"
  * import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
  * import { TicketWebhookRoute, TicketWebhooksLive } from "effect-ripio-tickets"
  *
  * const routes = Layer.mergeAll(
@@ -72,22 +77,36 @@ export const layer = <E, R>(
       const { add } = yield* HttpRouter.HttpRouter
       const { verify } = yield* TicketWebhooks
       const outcomes = Option.getOrUndefined(yield* Effect.serviceOption(TicketOutcomes))
-      const receiveDelivery = yield* makeReceiver({ verify, publish: outcomes?.publish }, onEvent, options)
-      const receive = (request: HttpServerRequest) =>
-        request.arrayBuffer.pipe(
-          Effect.provideService(MaxBodySize, ByteSize.bytes(maxWebhookBytes)),
-          Effect.matchEffect({
-            onFailure: ({ reason }) =>
-              Effect.succeed(reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge" ? 413 : 400),
-            // Not interrupted if the sender disconnects, so that an event is handled completely.
-            onSuccess: (buffer) =>
-              Effect.uninterruptible(receiveDelivery({ body: new Uint8Array(buffer), headers: request.headers }))
-          }),
-          Effect.map((status) => HttpServerResponse.empty({ status }))
-        )
-      yield* add("POST", path, receive)
+      const receive = yield* makeReceive({ verify, publish: outcomes?.publish }, onEvent, options)
+      const respond = (request: HttpServerRequest) =>
+        Effect.map(receive(request.headers, readBody(request)), (status) => HttpServerResponse.empty({ status }))
+      yield* add("POST", path, respond)
     })
   )
+
+/** Reads a web request directly, because its chunks may be text. Middleware may have read and cached the body. */
+const readBody = (request: HttpServerRequest): Effect.Effect<Uint8Array, BodyFailure> => {
+  const { source } = request
+  const isWeb = typeof Request === "function" && source instanceof Request
+  if (isWeb && isUnread(source)) return readWebBody(source)
+  return request.arrayBuffer.pipe(
+    Effect.provideService(MaxBodySize, ByteSize.bytes(maxWebhookBytes)),
+    // Interrupting the read closes the socket before a response. The server ends the read after the response.
+    Effect.forkDetach({ startImmediately: true }),
+    Effect.flatMap(Fiber.join),
+    Effect.matchEffect({
+      onFailure: ({ reason }) =>
+        Effect.fail<BodyFailure>(
+          reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
+            ? "TooLarge"
+            : isWeb
+              ? "Unreadable"
+              : "Incomplete"
+        ),
+      onSuccess: (buffer) => Effect.succeed(new Uint8Array(buffer))
+    })
+  )
+}
 
 // Loading the router takes a sixth of the time of loading the package. Only programs with a route need it, and those have
 // loaded it already.

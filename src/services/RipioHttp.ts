@@ -9,9 +9,9 @@ import * as Effect from "effect/Effect"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { Unauthenticated } from "../domain/AccessToken.ts"
 import type { ApiError } from "../domain/ApiError.ts"
-import { baseUrlOf, type Environment } from "../domain/Environment.ts"
+import type { Environment } from "../domain/Environment.ts"
 import type { ExecuteOptions } from "../domain/ExecuteOptions.ts"
-import type { RequestOptions } from "../domain/RetryPolicy.ts"
+import type { RequestOptions } from "../domain/RequestOptions.ts"
 import type { RipioHttpError } from "../domain/RipioHttpError.ts"
 import { AccountErrors } from "../internal/http/accountErrors.ts"
 import { AccountGate } from "../internal/http/accountGate.ts"
@@ -86,9 +86,8 @@ export interface RipioHttpOptions extends RequestOptions {
 /** Creates {@link RipioHttp} on an `AuthService` and any `HttpClient`. Fails with `InvalidOption`. */
 export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOptions) {
   const auth = yield* AuthService
-  const baseUrl = yield* Effect.fromResult(baseUrlOf(options.environment))
-  const { schedule, timeout } = yield* Effect.fromResult(requestOptions(options))
-  const { account, concurrency, rateLimit } = yield* Effect.fromResult(gateOptions(options.gate))
+  const { baseUrl, schedule, timeout } = yield* Effect.fromResult(requestOptions(options))
+  const { account, concurrency, rateLimit } = yield* Effect.fromResult(gateOptions(options))
   const reserve = rateLimit && (yield* makeRateLimit(rateLimit, account ?? baseUrl))
   const gate = new AccountGate({ account, concurrency, reserve })
   const accountErrors = new AccountErrors(account)

@@ -10,14 +10,24 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { PersistedQueueFactory } from "effect/persistence/PersistedQueue"
+import { hasProperty, isString } from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
-import { DeadLetter } from "../domain/DeadLetter.ts"
+import * as Schema from "effect/Schema"
+import type { DeadLetter } from "../domain/DeadLetter.ts"
 import { InboxUnavailable } from "../domain/InboxUnavailable.ts"
 import { sanitize } from "../domain/sanitize.ts"
-import { TicketEvent } from "../domain/TicketEvent.ts"
-import { deadLetters as deadLetterCount } from "../internal/metrics.ts"
+import type { TicketEvent } from "../domain/TicketEvent.ts"
+import { deadLetters as deadLettersAdded } from "../internal/metrics.ts"
 import { nonEmptyText, positiveInt } from "../internal/options.ts"
+import {
+  type DeadLetterIndex,
+  inQueue,
+  inTextStore,
+  type TextStore,
+  toUnavailable
+} from "../internal/webhooks/deadLetters.ts"
+import { decodeEvent, encodeEvent } from "../internal/webhooks/storedEvent.ts"
 
 /**
  * Stores each event before Ripio receives the response, and passes it to a handler until the handler succeeds.
@@ -45,7 +55,13 @@ import { nonEmptyText, positiveInt } from "../internal/options.ts"
 export class TicketInbox extends Context.Service<
   TicketInbox,
   {
-    /** Stores an event. When it returns, the event is stored. An event that is already known is not stored again. */
+    /**
+     * Stores an event. When it returns, the event is stored. An event that is already known is not stored again, unless it
+     * is a dead letter: then it is handled again.
+     *
+     * Fails with `InboxUnavailable` if the store fails, if the inbox in memory is full, or if the layer of the inbox is
+     * closed.
+     */
     readonly offer: (event: TicketEvent) => Effect.Effect<void, InboxUnavailable>
     /**
      * Passes one event after the other to the handler and never returns. If the handler fails, the event is repeated after
@@ -55,10 +71,22 @@ export class TicketInbox extends Context.Service<
       handler: (event: TicketEvent, attempt: { readonly number: number }) => Effect.Effect<unknown, E, R>,
       options?: HandleOptions
     ) => Effect.Effect<never, never, R>
-    /** Waits for a dead letter and passes it to the handler. If the handler succeeds, the dead letter is removed. */
+    /**
+     * Waits for a dead letter and passes it to the handler. If the handler succeeds, the dead letter is removed. If it
+     * fails, the dead letter stays and is available again after 1 s.
+     */
     readonly takeDeadLetter: <A, E, R>(
       handler: (deadLetter: DeadLetter) => Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E | InboxUnavailable, R>
+    /**
+     * All dead letters. This and the next two fail with `InboxUnavailable` if the dead letters are in a store that cannot
+     * list them: see `TicketInboxLive.layerStore`.
+     */
+    readonly deadLetters: Effect.Effect<ReadonlyArray<DeadLetter>, InboxUnavailable>
+    /** The number of dead letters. */
+    readonly deadLetterCount: Effect.Effect<number, InboxUnavailable>
+    /** Handles a dead letter again, from its first attempt. `false` if there is no dead letter with this `dedupeKey`. */
+    readonly requeueDeadLetter: (dedupeKey: string) => Effect.Effect<boolean, InboxUnavailable>
   }
 >()("effect-ripio-tickets/TicketInbox") {
   /** Stores an event. Pass it to `TicketWebhookRoute` and `TicketWebhookHandler` as their `onEvent`. */
@@ -101,31 +129,82 @@ const unlimitedAttempts = 2_147_483_647
 /** The handler failed, and the event is to be repeated. */
 class AttemptFailed extends Data.TaggedError("AttemptFailed")<{ readonly cause: unknown }> {}
 
+/** Where an inbox stores its events and its dead letters. */
+export interface TicketInboxStores {
+  readonly queues: PersistedQueueFactory["Service"]
+  /** Where dead letters can be listed. If it is absent, they are in a queue. */
+  readonly deadLetters: TextStore | undefined
+  /** Whether events outlive the process. If not, offers fail when the last handler has ended. */
+  readonly isDurable: boolean
+}
+
 /** Creates {@link TicketInbox} on the queues of `effect/persistence`. Fails with `InvalidOption`. */
 export const makeTicketInbox = Effect.fnUntraced(function* (
-  queues: PersistedQueueFactory["Service"],
+  stores: TicketInboxStores,
   { maxAttempts = 10, name = "ripio-webhooks", retrySchedule }: TicketInboxOptions = {}
 ) {
   yield* Effect.fromResult(nonEmptyText("name", name))
   yield* Effect.fromResult(positiveInt("maxAttempts", maxAttempts))
-  const options = { maxAttempts: unlimitedAttempts, ...(retrySchedule === undefined ? {} : { retrySchedule }) }
-  const events = yield* queues.make({ name, schema: TicketEvent, ...options })
-  const deadLetters = yield* queues.make({ name: `${name}:dead-letters`, schema: DeadLetter, ...options })
+  const makeQueue = (queueName: string) =>
+    stores.queues.make({
+      name: queueName,
+      // Decoded here, because the queue drops what it cannot decode without a log.
+      schema: Schema.Unknown,
+      maxAttempts: unlimitedAttempts,
+      ...(retrySchedule === undefined ? {} : { retrySchedule })
+    })
+  const events = yield* makeQueue(name)
+  const deadLetters =
+    stores.deadLetters === undefined
+      ? inQueue(yield* makeQueue(`${name}:dead-letters`))
+      : inTextStore(stores.deadLetters)
+
+  let isClosed = false
+  let runningHandlers = 0
+  let hasHadHandler = false
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      isClosed = true
+    })
+  )
+
+  const whileOpen = <A>(offer: () => Effect.Effect<A, InboxUnavailable>): Effect.Effect<A, InboxUnavailable> =>
+    Effect.suspend(() => {
+      if (isClosed) return Effect.fail(new InboxUnavailable({ issue: "its layer is closed" }))
+      return stores.isDurable || !hasHadHandler || runningHandlers > 0
+        ? offer()
+        : Effect.fail(new InboxUnavailable({ issue: "its handler has ended. Run it until the server has stopped" }))
+    })
+
+  const store = (stored: unknown, id?: string): Effect.Effect<void, InboxUnavailable> =>
+    Effect.asVoid(Effect.mapError(events.offer(stored, { id }), toUnavailable))
+
+  // The id of the first row stays reserved, so the event gets another one.
+  const requeue = ({ dedupeKey, stored }: DeadLetter) =>
+    Effect.andThen(store(stored), deadLetters.index?.remove(dedupeKey) ?? Effect.void)
 
   const offer = (event: TicketEvent) =>
-    events.offer(event, { id: event.dedupeKey }).pipe(
-      Effect.asVoid,
-      Effect.mapError((cause) => new InboxUnavailable({ cause }))
+    whileOpen(() =>
+      Effect.flatMap(deadLetters.index?.get(event.dedupeKey) ?? Effect.undefined, (deadLetter) =>
+        Effect.flatMap(Effect.mapError(encodeEvent(event), toUnavailable), (stored) =>
+          deadLetter === undefined ? store(stored, event.dedupeKey) : requeue({ ...deadLetter, stored })
+        )
+      )
+    ).pipe(
+      // Such as an event that JavaScript made up.
+      Effect.catchDefect((defect) => Effect.fail(new InboxUnavailable({ cause: defect })))
     )
 
-  const addDeadLetter = (event: TicketEvent, attempts: number, reason: string) => {
-    const failure = sanitize.text(reason)
+  const addDeadLetter = (letter: DeadLetter) => {
+    const failure = sanitize.text(letter.failure)
     return deadLetters
-      .offer({ event, attempts, failure }, { id: event.dedupeKey })
+      .add({ ...letter, failure })
       .pipe(
-        Effect.andThen(Metric.update(deadLetterCount, 1)),
+        Effect.andThen(Metric.update(deadLettersAdded, 1)),
         Effect.andThen(
-          Effect.logError(`The event ${event.dedupeKey} is a dead letter after ${attempts} attempts: ${failure}`)
+          Effect.logError(
+            `The event ${sanitize.text(letter.dedupeKey)} is a dead letter after ${letter.attempts} ${letter.attempts === 1 ? "attempt" : "attempts"}: ${failure}`
+          )
         )
       )
   }
@@ -134,23 +213,43 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
     handler: (event: TicketEvent, attempt: { readonly number: number }) => Effect.Effect<unknown, E, R>,
     { concurrency = 1 }: HandleOptions = {}
   ): Effect.Effect<never, never, R> => {
-    type AttemptError = AttemptFailed | Effect.Error<ReturnType<typeof addDeadLetter>>
-    const attempt = (event: TicketEvent, number: number): Effect.Effect<unknown, AttemptError, R> =>
-      Effect.catchCause(handler(event, { number }), (cause): Effect.Effect<unknown, AttemptError> =>
-        number >= maxAttempts
-          ? addDeadLetter(event, number, Cause.pretty(cause))
-          : Effect.andThen(
-              Effect.logWarning(`Attempt ${number} of ${maxAttempts} to handle ${event.dedupeKey} failed`, cause),
-              // An error, even if the handler interrupted itself: the queue would not count an interruption as an attempt.
-              Effect.fail(new AttemptFailed({ cause: Cause.squash(cause) }))
-            )
+    const attempt = (
+      event: TicketEvent,
+      stored: unknown,
+      number: number
+    ): Effect.Effect<unknown, AttemptFailed | InboxUnavailable, R> =>
+      Effect.catchCause(
+        Effect.suspend(() => handler(event, { number })),
+        (cause): Effect.Effect<unknown, AttemptFailed | InboxUnavailable> =>
+          number >= maxAttempts
+            ? addDeadLetter({ dedupeKey: event.dedupeKey, stored, attempts: number, failure: Cause.pretty(cause) })
+            : Effect.andThen(
+                Effect.logWarning(`Attempt ${number} of ${maxAttempts} to handle ${event.dedupeKey} failed`, cause),
+                // An error, even if the handler interrupted itself: the queue would not count an interruption as an attempt.
+                Effect.fail(new AttemptFailed({ cause: Cause.squash(cause) }))
+              )
       )
 
     const handleNext = events
-      .take((event, { attempts }): Effect.Effect<unknown, AttemptError, R> =>
-        attempts > maxAttempts
-          ? addDeadLetter(event, attempts - 1, "the process ended during the last attempt")
-          : attempt(event, attempts)
+      .take((stored, { attempts, id }) =>
+        Effect.matchEffect(decodeEvent(stored), {
+          onFailure: (issue) =>
+            addDeadLetter({
+              dedupeKey: hasProperty(stored, "dedupeKey") && isString(stored.dedupeKey) ? stored.dedupeKey : id,
+              stored,
+              attempts,
+              failure: `the stored event cannot be decoded: ${issue}`
+            }),
+          onSuccess: (event) =>
+            attempts > maxAttempts
+              ? addDeadLetter({
+                  dedupeKey: event.dedupeKey,
+                  stored,
+                  attempts: attempts - 1,
+                  failure: "the process ended during the last attempt"
+                })
+              : attempt(event, stored, attempts)
+        })
       )
       .pipe(
         Effect.catchTag("AttemptFailed", () => Effect.void),
@@ -159,24 +258,43 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
         )
       )
 
-    return Effect.flatMap(
-      Effect.replicateEffect(
-        Effect.forever(handleNext),
-        Result.getOrElse(positiveInt("concurrency", concurrency), () => 1),
-        { concurrency: "unbounded", discard: true }
-      ),
-      () => Effect.never
+    const worker = Effect.forever(handleNext)
+    const workers = Array.from(
+      { length: Result.getOrElse(positiveInt("concurrency", concurrency), () => 1) },
+      () => worker
     )
+    return Effect.suspend(() => {
+      hasHadHandler = true
+      runningHandlers++
+      // Interrupted together with the workers, and before an event in one of them has ended.
+      const watch = Effect.ensuring(
+        Effect.never,
+        Effect.sync(() => runningHandlers--)
+      )
+      return Effect.andThen(Effect.all([watch, ...workers], { concurrency: "unbounded", discard: true }), Effect.never)
+    })
   }
+
+  const withIndex = <A>(use: (index: DeadLetterIndex) => Effect.Effect<A, InboxUnavailable>) =>
+    Effect.suspend(() =>
+      deadLetters.index === undefined
+        ? Effect.fail(new InboxUnavailable({ issue: "its store cannot list dead letters. Provide a KeyValueStore" }))
+        : use(deadLetters.index)
+    )
 
   return TicketInbox.of({
     offer,
     handle,
-    takeDeadLetter: (handler) =>
-      deadLetters
-        .take((deadLetter) => Effect.mapError(handler(deadLetter), (error) => ({ error })))
-        .pipe(
-          Effect.mapError((failure) => ("error" in failure ? failure.error : new InboxUnavailable({ cause: failure })))
+    takeDeadLetter: deadLetters.take,
+    deadLetters: withIndex(({ list }) => list),
+    deadLetterCount: withIndex(({ count }) => count),
+    requeueDeadLetter: (dedupeKey) =>
+      withIndex(({ get }) =>
+        whileOpen(() =>
+          Effect.flatMap(get(dedupeKey), (deadLetter) =>
+            deadLetter === undefined ? Effect.succeed(false) : Effect.as(requeue(deadLetter), true)
+          )
         )
+      )
   })
 })

@@ -9,18 +9,20 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import { InvalidOption } from "../domain/InvalidOption.ts"
+import * as Schema from "effect/Schema"
+import { checkOption, checkOptionsObject } from "../domain/InvalidOption.ts"
 import { OutcomeContradiction } from "../domain/OutcomeContradiction.ts"
 import { makePollingSchedule, pollingSchedule } from "../domain/PollingSchedule.ts"
 import type { RipioHttpError } from "../domain/RipioHttpError.ts"
-import type { SupportTicket, TicketOutcome } from "../domain/SupportTicket.ts"
+import { type SupportTicket, TicketOutcome } from "../domain/SupportTicket.ts"
 import { outcomeOfEvent, type TicketEvent } from "../domain/TicketEvent.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 import { withoutStackTrace } from "../domain/withoutStackTrace.ts"
 import { contradictions } from "../internal/metrics.ts"
-import { monotonicMillis } from "../internal/monotonic.ts"
-import { nonNegativeDuration, positiveInt } from "../internal/options.ts"
+import { monotonicMillis } from "../internal/http/monotonic.ts"
+import { nonNegativeDuration, positiveInt, scheduleOption } from "../internal/options.ts"
 
 /**
  * Delivers the outcomes that webhooks report to the callers of `awaitOutcome` and `changes`, in one process and for one
@@ -88,21 +90,32 @@ export interface TicketOutcomesOptions {
 // A function, because a bundler keeps what is called when the module loads, also in a client without webhooks.
 const fallbackSchedule = () => makePollingSchedule({ first: Duration.seconds(15), factor: 2, max: Duration.minutes(2) })
 
-/** Creates {@link TicketOutcomes}. Fails with `InvalidOption`. */
-export const makeTicketOutcomes = ({
-  assumeWebhooksFor = Duration.hours(1),
-  capacity = 10_000,
-  schedule: slowSchedule = fallbackSchedule()
-}: TicketOutcomesOptions = {}) =>
-  Effect.gen(function* () {
-    yield* Effect.fromResult(positiveInt("capacity", capacity))
-    if (!Schedule.isSchedule(slowSchedule)) {
-      return yield* new InvalidOption({ option: "schedule", issue: "expected a Schedule" })
+const checkOptions = (options: TicketOutcomesOptions) =>
+  Result.gen(function* () {
+    yield* checkOptionsObject(options)
+    const activeFor = yield* checkOption("assumeWebhooksFor", () => {
+      const { assumeWebhooksFor = Duration.hours(1) } = options
+      return nonNegativeDuration("assumeWebhooksFor", assumeWebhooksFor)
+    })
+    return {
+      activeMillis: Duration.toMillis(activeFor),
+      capacity: yield* checkOption("capacity", () => {
+        const { capacity = 10_000 } = options
+        return positiveInt("capacity", capacity)
+      }),
+      slowSchedule: yield* checkOption("schedule", () => {
+        const { schedule = fallbackSchedule() } = options
+        return scheduleOption(schedule)
+      })
     }
-    const activeMillis = Duration.toMillis(
-      yield* Effect.fromResult(nonNegativeDuration("assumeWebhooksFor", assumeWebhooksFor))
-    )
+  })
 
+/** Creates {@link TicketOutcomes}. Fails with `InvalidOption`. */
+export const makeTicketOutcomes = (options: TicketOutcomesOptions = {}) =>
+  Effect.gen(function* () {
+    const { activeMillis, capacity, slowSchedule } = yield* Effect.fromResult(checkOptions(options))
+
+    const decode = Schema.decodeUnknownResult(Schema.toType(TicketOutcome))
     const outcomes = new Map<TicketId, TicketOutcome>()
     const waiters = new Map<TicketId, Set<(outcome: Effect.Effect<TicketOutcome>) => void>>()
     let webhooksActiveUntil = -Infinity
@@ -117,8 +130,20 @@ export const makeTicketOutcomes = ({
       }
     }
 
-    const record = (received: TicketOutcome): Effect.Effect<void, OutcomeContradiction> =>
+    /** A copy of an outcome, or `undefined` if the value is not one. JavaScript may pass anything. */
+    const outcomeFrom = (read: () => unknown): TicketOutcome | undefined => {
+      try {
+        return Result.getOrUndefined(decode(read()))
+      } catch {
+        return undefined
+      }
+    }
+
+    /** Records what `read` returns, if it is an outcome. */
+    const recordOutcome = (read: () => unknown): Effect.Effect<void, OutcomeContradiction> =>
       Effect.suspend(() => {
+        const received = outcomeFrom(read)
+        if (received === undefined) return ignored()
         const known = outcomes.get(received.ticketId)
         if (known === undefined) {
           remember(received)
@@ -130,18 +155,19 @@ export const makeTicketOutcomes = ({
         if (isSame(known, received)) return Effect.void
         const error = withoutStackTrace(() => new OutcomeContradiction({ known, received }))
         return Metric.update(contradictions, 1).pipe(
-          Effect.andThen(Effect.logError(error.message)),
+          Effect.andThen(Effect.ignoreCause(Effect.logError(error.message))),
           Effect.andThen(Effect.fail(error))
         )
       })
 
     return TicketOutcomes.of({
-      record,
+      record: (outcome) => recordOutcome(() => outcome),
       publish: (event) =>
         Effect.flatMap(Clock.Clock, (clock) => {
+          const tag = tagOf(event)
+          if (tag === undefined) return ignored()
           webhooksActiveUntil = monotonicMillis(clock) + activeMillis
-          const outcome = outcomeOfEvent(event)
-          return outcome === undefined ? Effect.void : record(outcome)
+          return tag === "OtherEvent" ? Effect.void : recordOutcome(() => outcomeOfEvent(event))
         }),
       get: (id) => Effect.sync(() => Option.fromUndefinedOr(outcomes.get(id))),
       await: (id) =>
@@ -171,6 +197,26 @@ export const makeTicketOutcomes = ({
       )
     })
   })
+
+/** The tag of an event, or `undefined` if the value is not one. JavaScript may pass anything. */
+const tagOf = (event: TicketEvent): TicketEvent["_tag"] | undefined => {
+  try {
+    switch (event._tag) {
+      case "TicketCreated":
+      case "TicketFailed":
+      case "OtherEvent":
+        return event._tag
+    }
+  } catch {
+    // A getter or a proxy.
+  }
+  return undefined
+}
+
+const ignored = () =>
+  Effect.ignoreCause(
+    Effect.logError("TicketOutcomes: ignored a value that is neither a TicketEvent nor a TicketOutcome")
+  )
 
 const isSame = (one: TicketOutcome, other: TicketOutcome): boolean =>
   one._tag === "Created" ? other._tag === "Created" && one.issueKey === other.issueKey : one._tag === other._tag

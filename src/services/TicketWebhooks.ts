@@ -18,9 +18,7 @@ import { InvalidOption } from "../domain/InvalidOption.ts"
 import { decodeEventPayload, dedupeKeyOf, type EventPayload, type TicketEvent } from "../domain/TicketEvent.ts"
 import type { WebhookDelivery } from "../domain/WebhookDelivery.ts"
 import {
-  BodyTooLarge,
   MalformedEvent,
-  maxWebhookBytes,
   OutsideWindow,
   WebhookRejected,
   type WebhookRejectedReason
@@ -29,7 +27,7 @@ import { withoutStackTrace } from "../domain/withoutStackTrace.ts"
 import { countDelivery } from "../internal/metrics.ts"
 import { webhookSecret, webhookTolerance } from "../internal/options.ts"
 import { withSpan } from "../internal/tracing.ts"
-import { mismatch, notBytes, signatureOf } from "../internal/webhooks/signature.ts"
+import { mismatch, readDelivery } from "../internal/webhooks/signature.ts"
 
 /**
  * Verifies webhooks and decodes their events.
@@ -90,32 +88,33 @@ export interface TicketWebhooksOptions {
    */
   readonly secrets: NonEmptyReadonlyArray<Redacted.Redacted>
   /**
-   * How far the signed time of issue may be from the `Clock`, in the past and in the future: 5 minutes by default.
-   * `Duration.infinity` disables the check. Then detect replays by `dedupeKey`.
+   * How far the signed time of issue may be from the `Clock`: 3 days in the past and 5 minutes in the future by default. A
+   * redelivery repeats the first time of issue, so `past` is the longest outage after which events still arrive.
+   *
+   * One duration applies to both directions. `Duration.infinity` disables a check.
+   *
+   * Remember handled `dedupeKey`s for longer than `past`, because a delivery can be replayed for that long. Every
+   * `TicketInbox` does by default.
    */
-  readonly tolerance?: Duration.Input | undefined
+  readonly tolerance?:
+    | Duration.Input
+    | { readonly past?: Duration.Input | undefined; readonly future?: Duration.Input | undefined }
+    | undefined
   /** Whether to accept a signature without the prefix `sha256=`, which some integrations have seen: `false` by default. */
   readonly acceptBareHex?: boolean | undefined
 }
 
 /** Creates {@link TicketWebhooks} on the `Mac` and the `Digest` of `effect/crypto`. Fails with `InvalidOption`. */
-export const makeTicketWebhooks = Effect.fnUntraced(function* ({
-  acceptBareHex = false,
-  secrets,
-  tolerance = Duration.minutes(5)
-}: TicketWebhooksOptions) {
+export const makeTicketWebhooks = Effect.fnUntraced(function* (options: TicketWebhooksOptions) {
+  const { acceptBareHex, secrets, tolerance } = yield* Effect.fromResult(checkedOptions(options))
   const mac = yield* Mac.Mac
   const digest = yield* Digest.Digest
-  const window = Duration.toMillis(yield* Effect.fromResult(webhookTolerance(tolerance)))
+  const window = yield* Effect.fromResult(webhookTolerance(tolerance))
   const keys = yield* Effect.forEach(secrets, (secret, index) =>
     Effect.flatMap(Effect.fromResult(webhookSecret(`secrets[${index}]`, secret)), (bytes) =>
       Effect.orDie(Mac.key(Mac.hmacSha256, bytes))
     )
   )
-  // The type rules it out, but JavaScript does not. Without a secret, no signature would ever match.
-  if (keys.length === 0) {
-    return yield* new InvalidOption({ option: "secrets", issue: "expected at least one secret" })
-  }
 
   /** The index of the first secret, from `index` on, that matches. */
   const findMatchingSecret = (
@@ -149,25 +148,30 @@ export const makeTicketWebhooks = Effect.fnUntraced(function* ({
     const event = decoded.success
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const { issuedAt } = event
-      if (Math.abs(now - DateTime.toEpochMillis(issuedAt)) <= window) return withDedupeKey(event, secretIndex, body)
+      const age = now - DateTime.toEpochMillis(issuedAt)
+      const tolerance = age > 0 ? window.past : window.future
+      if (Math.abs(age) <= Duration.toMillis(tolerance)) return withDedupeKey(event, secretIndex, body)
       const verifiedAt = DateTime.makeUnsafe(now)
-      return reject(() => new OutsideWindow({ issuedAt, verifiedAt, tolerance: Duration.millis(window) }))
+      return reject(() => new OutsideWindow({ issuedAt, verifiedAt, tolerance }))
     })
   }
 
-  const verify = ({ body, headers }: WebhookDelivery): Effect.Effect<TicketEvent, WebhookRejected> =>
+  const verify = (delivery: WebhookDelivery): Effect.Effect<TicketEvent, WebhookRejected> =>
     Effect.suspend(() => {
-      if (!ArrayBuffer.isView(body)) return reject(() => notBytes(body))
-      if (body.byteLength > maxWebhookBytes) return reject(() => new BodyTooLarge({ limit: maxWebhookBytes }))
-      const signature = signatureOf(headers, acceptBareHex)
-      if (Result.isFailure(signature)) return reject(() => signature.failure())
-      // A copy, because the caller may reuse the buffer between the check and the decoding.
-      const bytes = new Uint8Array(body)
-      return Effect.flatMap(findMatchingSecret(0, signature.success, bytes), (index) => decodeEvent(bytes, index))
+      const signed = readDelivery(delivery, acceptBareHex === true)
+      if (Result.isFailure(signed)) return reject(signed.failure)
+      const { body, signature } = signed.success
+      return Effect.flatMap(findMatchingSecret(0, signature, body), (index) => decodeEvent(body, index))
     }).pipe(withSpan("TicketWebhooks.verify"))
 
   return TicketWebhooks.of({ verify })
 })
+
+// The types require a secret, but JavaScript does not. Without one, no signature would ever match.
+const checkedOptions = (options: TicketWebhooksOptions): Result.Result<TicketWebhooksOptions, InvalidOption> =>
+  Array.isArray(options?.secrets) && options.secrets.length > 0
+    ? Result.succeed(options)
+    : Result.fail(new InvalidOption({ option: "secrets", issue: "expected at least one secret" }))
 
 const reject = (reason: () => WebhookRejectedReason): Effect.Effect<never, WebhookRejected> => {
   const error = withoutStackTrace(() => new WebhookRejected({ reason: reason() }))

@@ -28,7 +28,7 @@ describe("classify", () => {
       const classification = classify(rawResponse(status, ""))
       return "isRetryable" in classification && classification.isRetryable
     })
-    assert.deepStrictEqual(retryable, [408, 429, 500, 502, 503, 504])
+    assert.deepStrictEqual(retryable, [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524])
   })
 
   it("returns RateLimited for a Retry-After above 60 s on a 408, a 429 or a 5xx, and for no other status", () => {

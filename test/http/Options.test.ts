@@ -10,7 +10,8 @@ import {
   type Environment,
   makePollingSchedule,
   Ripio,
-  RipioHttpLive
+  RipioHttpLive,
+  TicketOutcomesLive
 } from "../../src/index.ts"
 import { ScriptedHttpClient } from "../../src/testing/index.ts"
 import { created, ticketId } from "../support/fixtures.ts"
@@ -27,6 +28,7 @@ import {
 } from "../support/invalidOptions.ts"
 import { retrieve } from "../support/playScript.ts"
 import { json, tokenResponse } from "../support/replies.ts"
+import { loadSecondEffect } from "../support/secondEffect.ts"
 import { untyped } from "../support/untyped.ts"
 
 describe("a layer", () => {
@@ -96,6 +98,77 @@ describe("a layer", () => {
         const error = yield* buildError(AuthStaticToken.layer({ token: untyped(token) }))
         assertInvalid(error, "token", issues.redacted, token)
       }
+    })
+  )
+
+  it.effect("rejects a secret of a second copy of effect, and one that was wiped", () =>
+    Effect.gen(function* () {
+      const second = yield* Effect.promise(loadSecondEffect)
+      const secrets = () => {
+        const wiped = Redacted.make("a wiped secret")
+        Redacted.wipeUnsafe(wiped)
+        return [wiped, untyped(second.Redacted.make("a foreign secret"))]
+      }
+      const issue = "expected a Redacted made by this copy of effect and not wiped"
+      for (const secret of secrets()) {
+        assertInvalid(yield* buildError(Ripio.layer({ ...validOptions, clientSecret: secret })), "clientSecret", issue)
+        assertInvalid(yield* buildError(AuthStaticToken.layer({ token: secret })), "token", issue)
+      }
+    })
+  )
+
+  it.effect("accepts a Duration and a Schedule of a second copy of effect", () =>
+    Effect.gen(function* () {
+      const second = yield* Effect.promise(loadSecondEffect)
+      const scripted = yield* ScriptedHttpClient.make([])
+      const accepted: ReadonlyArray<Partial<Ripio.Options>> = [
+        { timeout: second.Duration.seconds(1) },
+        { retry: { base: second.Duration.infinity } },
+        { retry: second.Schedule.spaced("1 second") }
+      ]
+      for (const options of accepted) {
+        yield* Layer.build(Ripio.layer({ ...validOptions, ...options }).pipe(Layer.provide(scripted.layer)))
+      }
+    })
+  )
+
+  it.effect("rejects options that are missing, not an object, or cannot be read", () =>
+    Effect.gen(function* () {
+      for (const options of [undefined, null, "options", 7]) {
+        for (const layer of [Ripio.layer, AuthClientCredentials.layer, AuthStaticToken.layer]) {
+          assertInvalid(yield* buildError(layer(untyped(options))), "options", "expected an object")
+        }
+        if (options === undefined) continue
+        assertInvalid(yield* buildError(TicketOutcomesLive.layer(untyped(options))), "options", "expected an object")
+      }
+      const throwing = (option: string) =>
+        Object.defineProperty({ ...validOptions }, option, {
+          get: () => {
+            throw new Error("a getter")
+          }
+        })
+      for (const option of ["environment", "clientId", "clientSecret", "timeout", "retry"]) {
+        assertInvalid(yield* buildError(Ripio.layer(throwing(option))), option, "expected a value that can be read")
+      }
+      const retry = yield* buildError(Ripio.layer({ ...validOptions, retry: untyped(null) }))
+      assertInvalid(retry, "retry", "expected an object or a Schedule")
+      const noEnvironment = yield* buildError(Ripio.layer({ ...validOptions, environment: untyped(undefined) }))
+      assertInvalid(noEnvironment, "environment", issues.environment)
+    })
+  )
+
+  it.effect("reads each option once, so that nothing changes after the check", () =>
+    Effect.gen(function* () {
+      const scripted = yield* ScriptedHttpClient.make([tokenResponse(), json(created)])
+      const reads: Record<string, number> = {}
+      const counting = new Proxy(validOptions, {
+        get: (target, name): unknown => {
+          reads[String(name)] = (reads[String(name)] ?? 0) + 1
+          return Reflect.get(target, name)
+        }
+      })
+      yield* Layer.build(AuthClientCredentials.layer(counting).pipe(Layer.provide(scripted.layer)))
+      assert.deepStrictEqual(reads, { environment: 1, retry: 1, timeout: 1, clientId: 1, clientSecret: 1 })
     })
   )
 
@@ -184,6 +257,18 @@ describe("makePollingSchedule", () => {
     for (const factor of [0, 0.99, -1, Number.NaN, Infinity, "2"]) {
       assertThrows({ factor }, "factor", "expected a number that is at least 1")
     }
+  })
+
+  it("throws InvalidOption for options that are not an object, or cannot be read", () => {
+    for (const options of [null, "options", 7]) assertThrows(untyped(options), "options", "expected an object")
+    assert.isTrue(Schedule.isSchedule(makePollingSchedule(undefined)))
+    for (const jitter of [1, "no", {}]) assertThrows({ jitter }, "jitter", "expected true or false")
+    const options = {
+      get first(): never {
+        throw new Error("a getter")
+      }
+    }
+    assertThrows(options, "first", "expected a value that can be read")
   })
 
   it("accepts options at their limits", () => {

@@ -14,6 +14,7 @@ import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/testing/TestClock"
 import type { RequestOptions, RipioHttpError } from "../../src/index.ts"
 import { Fault, type ScriptedReply } from "../../src/testing/index.ts"
+import { collectLogs } from "../support/collectLogs.ts"
 import { apiErrors, ticketId } from "../support/fixtures.ts"
 import { httpOn, onSandbox, operation, scriptedHttp } from "../support/harness.ts"
 import { reasonOf } from "../support/reasonOf.ts"
@@ -189,6 +190,30 @@ describe("the retry policy", () => {
 })
 
 describe("a custom retry schedule", () => {
+  it.effect("that dies, or whose delay is not one, ends the retries with the failure, and is logged", () =>
+    Effect.gen(function* () {
+      const bug = () => {
+        throw new Error("a bug of the schedule")
+      }
+      const schedules: ReadonlyArray<unknown> = [
+        Schedule.fromStep(Effect.die(new Error("a bug of the schedule"))),
+        Schedule.fromStep(Effect.succeed(bug)),
+        Schedule.fromStep(Effect.succeed(() => Effect.succeed([0, "soon"] as never)))
+      ]
+      for (const retry of schedules) {
+        const { get, requests } = yield* scriptedHttp([{ status: 503 }], { retry: untyped(retry) })
+        const lines = yield* collectLogs(
+          Effect.gen(function* () {
+            const error = yield* Effect.flip(get)
+            assert.deepInclude(reasonOf(error), { _tag: "ServerFailed", status: 503 })
+            assert.lengthOf(yield* requests, 1)
+          })
+        )
+        assert.include(lines, "Error: The schedule of retries failed")
+      }
+    })
+  )
+
   it.effect("sets the delays, without jitter", () =>
     Effect.gen(function* () {
       const retry = Schedule.max([Schedule.exponential("100 millis"), Schedule.recurs(4)])

@@ -122,17 +122,17 @@ describe("parseRetryAfter", () => {
     "2026-06-26T14:30:45.000Z",
     "Fri, 99 Jun 2026 14:30:45 GMT",
     "Fri, 26 Jun 2026 14:30:45 CET",
-    "١",
-    "9".repeat(65),
-    `1.${"5".repeat(64)}`
+    "١"
   ])('ignores "%s"', (header) => {
     assert.isUndefined(parseRetryAfter(header, undefined, now))
   })
 
-  it("reads as many digits as 64 characters have", () => {
-    const parsed = parseRetryAfter("9".repeat(64), undefined, now)
-    assert(parsed !== undefined)
-    assert.isAbove(Duration.toMillis(parsed), 1e60)
+  it.each([64, 65, 400, 16_384])("reads the first 64 of %s digits, which is long enough", (count) => {
+    for (const header of ["9".repeat(count), `9.${"9".repeat(count)}`]) {
+      const parsed = parseRetryAfter(header, undefined, now)
+      assert(parsed !== undefined)
+      assert.isBelow(Duration.format(parsed).length, 200)
+    }
   })
 
   it("counts a date from the Date of the response, however far the server's clock is off", () => {

@@ -3,7 +3,8 @@ import { registerHooks } from "node:module"
 
 const entries = new Map([
   ["effect-ripio-tickets", "../../src/index.ts"],
-  ["effect-ripio-tickets/testing", "../../src/testing/index.ts"]
+  ["effect-ripio-tickets/testing", "../../src/testing/index.ts"],
+  ["effect-ripio-tickets/node", "../../src/node/index.ts"]
 ])
 
 registerHooks({

@@ -178,7 +178,7 @@ describe("the deadline", () => {
       const { changes, times } = yield* scripted([])
       const deadline = untyped(title === "NaN" ? NaN : title === "null" ? null : title)
       const { error } = yield* failsPending(0, Stream.runDrain(changes(ticketId, { deadline })))
-      assert.strictEqual(error.lastError?.reason._tag, "InvalidRequest")
+      assert.strictEqual(lastReasonOf(error)?._tag, "InvalidRequest")
       assert.deepStrictEqual(yield* times, [])
     })
   )

@@ -25,7 +25,7 @@ import {
   scripted
 } from "./polling.ts"
 
-/** Effects that do not end by themselves before the deadline. */
+/** Effects that do not end before the deadline. */
 const hanging: ReadonlyArray<{ readonly title: string; readonly hang: Effect.Effect<void> }> = [
   { title: "hangs", hang: Effect.never },
   { title: "takes an hour", hang: Effect.sleep("1 hour") },
@@ -59,7 +59,7 @@ describe("the deadline holds to the millisecond", () => {
             yield* TestClock.adjust("1 day")
           })
         )
-        // What the abandoned request does later, nobody hears of, and no request follows it.
+        // The later end of the abandoned request has no effect, and no request follows it.
         assert.deepStrictEqual(
           { logs, times: yield* tickets.times },
           { logs: [], times: (yield* tickets.times).slice(0, 1) }

@@ -7,6 +7,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { IssueKey, makePollingSchedule, type RipioHttpError, type SupportTicket } from "../../src/index.ts"
 import type { ScriptedReply } from "../../src/testing/index.ts"
+import { collectLogs } from "../support/collectLogs.ts"
 import { ticketId } from "../support/fixtures.ts"
 import { onSandbox } from "../support/harness.ts"
 import { untyped } from "../support/untyped.ts"
@@ -225,13 +226,21 @@ describe("the delays of a polling schedule", () => {
 
 describe("options that JavaScript passes", () => {
   const invalid: ReadonlyArray<{ readonly title: string; readonly options: unknown; readonly issue: string }> = [
-    ...[null, 5, "1 second", {}, [], () => 1, Duration.seconds(1), new Date(0)].map((schedule) => ({
-      title: `a schedule of ${String(schedule)}`,
+    ...[
+      { name: "null", schedule: null },
+      { name: "a number", schedule: 5 },
+      { name: "text", schedule: "1 second" },
+      { name: "an object", schedule: {} },
+      { name: "a list", schedule: [] },
+      { name: "a function", schedule: () => 1 },
+      { name: "a Duration", schedule: Duration.seconds(1) }
+    ].map(({ name, schedule }) => ({
+      title: `a schedule that is ${name}`,
       options: { schedule },
       issue: "schedule: expected a Schedule"
     })),
     ...[null, 5, "1 minute", true].map((options) => ({
-      title: String(options),
+      title: `options that are ${String(options)}`,
       options,
       issue: "options: expected an object"
     }))
@@ -245,7 +254,7 @@ describe("options that JavaScript passes", () => {
       ]) {
         const { after, error } = yield* failsPending(0, wait)
         assert.deepInclude(error.lastError, { attempts: 0, operation: "awaitOutcome" })
-        assert.strictEqual(error.lastError?.reason.message, `the request was not sent: ${issue}`)
+        assert.strictEqual(lastReasonOf(error)?.message, `the request was not sent: ${issue}`)
         assert.deepStrictEqual({ after, polls: error.polls, times: yield* times }, { after: 0, polls: 0, times: [] })
       }
     })
@@ -263,16 +272,31 @@ describe("options that JavaScript passes", () => {
     })
   )
 
-  it.effect("with a schedule that dies end the wait with its defect, as they are a bug", () =>
+  it.effect("with a schedule that dies end the wait with OutcomePending, which keeps the ticket, and are logged", () =>
     Effect.gen(function* () {
       const bug = new Error("a bug of the schedule")
-      const { awaitOutcome } = yield* scripted(always(pendingReply))
-      for (const schedule of [
+      const { awaitOutcome, changes } = yield* scripted(always(pendingReply))
+      const schedules: ReadonlyArray<unknown> = [
         Schedule.tap(Schedule.spaced("1 second"), () => Effect.die(bug)),
-        Schedule.fromStep(Effect.die(bug))
-      ]) {
-        const { exit } = yield* within("1 minute", awaitOutcome(ticketId, { schedule: untyped(schedule) }))
-        assert.deepStrictEqual(exit, Exit.die(bug))
+        Schedule.fromStep(Effect.die(bug)),
+        Schedule.fromStep(
+          Effect.succeed(() => {
+            throw bug
+          })
+        )
+      ]
+      for (const schedule of schedules) {
+        const options = { schedule: untyped(schedule) }
+        for (const wait of [awaitOutcome(ticketId, options), Stream.runDrain(changes(ticketId, options))]) {
+          const lines = yield* collectLogs(
+            Effect.gen(function* () {
+              const { error } = yield* failsPending("1 minute", wait)
+              assert.deepInclude(error, { polls: 1, lastTicket: pendingTicket })
+              assert.strictEqual(lastReasonOf(error)?.message, `the request was not sent: schedule: ${String(bug)}`)
+            })
+          )
+          assert.deepStrictEqual(lines, ["Error: awaitOutcome: the polling schedule failed"])
+        }
       }
     })
   )

@@ -57,7 +57,10 @@ describe("a token that the API refuses", () => {
           assert.strictEqual(yield* sandbox.count("token"), 2)
           assert.strictEqual(yield* sandbox.count("retrieve"), 2)
           yield* sandbox.clearFaults
+          // The second token was dropped too, so the next call does not send it again.
           yield* tickets.retrieve(id)
+          assert.strictEqual(yield* sandbox.count("token"), 3)
+          assert.strictEqual(yield* sandbox.count("retrieve"), 3)
         })
       )
   )

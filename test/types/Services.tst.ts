@@ -95,11 +95,11 @@ describe("SupportTickets", () => {
     >()
   })
 
-  test("raise returns an outcome, and fails with the errors of create and awaitOutcome", () => {
+  test("raise returns an outcome, and fails with the errors of create or with OutcomePending", () => {
     expect(tickets.raise(ticket)).type.toBe<
       Effect.Effect<
         Created | Failed,
-        NotEnabled | NotFound | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError | OutcomePending
+        NotEnabled | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError | OutcomePending
       >
     >()
   })

@@ -3,12 +3,16 @@ import type { HttpRouter } from "effect/http/HttpRouter"
 import type * as Layer from "effect/Layer"
 import type * as Config from "effect/Config"
 import type * as Redacted from "effect/Redacted"
+import type { PersistedQueueStore } from "effect/persistence/PersistedQueue"
+import { createServer } from "node:http"
 import {
+  type DeadLetter,
   type InboxUnavailable,
   type InvalidOption,
   type OutcomeContradiction,
   type TicketEvent,
   TicketInbox,
+  TicketInboxLive,
   type TicketOutcome,
   type TicketOutcomes,
   TicketWebhookHandler,
@@ -17,6 +21,7 @@ import {
   TicketWebhooksLive,
   type WebhookRejected
 } from "effect-ripio-tickets"
+import { toNodeListener } from "effect-ripio-tickets/node"
 import { describe, expect, test } from "tstyche"
 
 declare const secret: Redacted.Redacted
@@ -53,6 +58,36 @@ describe("webhooks", () => {
     expect(TicketWebhooksLive.layerConfig).type.toBe<Layer.Layer<TicketWebhooks, Config.ConfigError | InvalidOption>>()
     expect(TicketWebhooksLive.layer).type.not.toBeCallableWith({ secrets: [] })
     expect(TicketWebhooksLive.layer).type.not.toBeCallableWith({ secrets: ["plain"] })
+  })
+
+  test("tolerance is a duration, or one for each direction", () => {
+    for (const tolerance of [
+      "1 hour",
+      5000,
+      Infinity,
+      { hours: 1 },
+      { past: "1 hour", future: undefined },
+      undefined
+    ] as const) {
+      expect(TicketWebhooksLive.layer).type.toBeCallableWith({ secrets: [secret], tolerance })
+    }
+    expect(TicketWebhooksLive.layer).type.not.toBeCallableWith({ secrets: [secret], tolerance: { past: true } })
+  })
+
+  test("the inbox in memory has limits, and an inbox on a store needs one", () => {
+    expect(TicketInboxLive.layer({ capacity: 1, rememberFor: undefined })).type.toBe<
+      Layer.Layer<TicketInbox, InvalidOption>
+    >()
+    expect(TicketInboxLive.layerStore()).type.toBe<Layer.Layer<TicketInbox, InvalidOption, PersistedQueueStore>>()
+    expect(TicketInboxLive.layerStore).type.not.toBeCallableWith({ capacity: 1 })
+    expect<TicketInbox["Service"]["deadLetters"]>().type.toBe<
+      Effect.Effect<ReadonlyArray<DeadLetter>, InboxUnavailable>
+    >()
+  })
+
+  test("toNodeListener accepts a web handler, and returns a listener of node:http", () => {
+    expect(createServer).type.toBeCallableWith(toNodeListener(() => Promise.resolve(new Response())))
+    expect(toNodeListener).type.not.toBeCallableWith(() => new Response())
   })
 
   test("the route and the handler require the services of onEvent", () => {

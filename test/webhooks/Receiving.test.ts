@@ -49,7 +49,7 @@ const statusAndBody = (response: Response) =>
   )
 
 const text = JSON.stringify(createdJson)
-const oldText = JSON.stringify({ ...createdJson, issueDatetime: "2026-06-26T14:00:00Z" })
+const oldText = JSON.stringify({ ...createdJson, issueDatetime: "2026-06-20T14:00:00Z" })
 const header = "Http-X-Wh-Signature-256"
 
 const rejections = [

@@ -64,7 +64,7 @@ describe("TicketWebhookHandler", () => {
       const request = post(jsonDelivery(createdJson))
       yield* Effect.promise(() => request.json())
       assert.strictEqual((yield* handle(request)).status, 500)
-      assert.include(log.lines.join(), "read before")
+      assert.include(log.lines.join(), "read or locked before")
     })
   )
 

@@ -30,7 +30,7 @@ export interface Receiver {
 
 export const webhooks = TicketWebhooksLive.layer({ secrets: [secret] })
 
-const path = "/webhooks/ripio"
+export const path = "/webhooks/ripio"
 export const url = `https://shop.test${path}`
 
 export const post = (delivery: { readonly body: Uint8Array | null; readonly headers: Record<string, string> }) =>
@@ -38,6 +38,20 @@ export const post = (delivery: { readonly body: Uint8Array | null; readonly head
 
 export const postStream = (body: ReadableStream, headers: Record<string, string> = {}) =>
   new Request(url, { method: "POST", body, duplex: "half", headers } as RequestInit)
+
+/** Serves the route on a port of this machine, and returns the URL of the server. */
+export const serveRoute = (onEvent: OnEvent) =>
+  Effect.gen(function* () {
+    const server = yield* Layer.build(
+      HttpRouter.serve(TicketWebhookRoute.layer(path, onEvent).pipe(Layer.provide(webhooks)), {
+        disableLogger: true,
+        disableListenLog: true
+      }).pipe(Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 })))
+    )
+    const { address } = Context.get(server, HttpServer.HttpServer)
+    if (address._tag !== "InetAddressV4") return yield* Effect.die(new Error("The server has no port"))
+    return `http://127.0.0.1:${address.port}`
+  })
 
 export const receivers: ReadonlyArray<Receiver> = [
   {
@@ -73,15 +87,7 @@ export const receivers: ReadonlyArray<Receiver> = [
     isOnPort: true,
     make: (onEvent) =>
       Effect.gen(function* () {
-        const server = yield* Layer.build(
-          HttpRouter.serve(TicketWebhookRoute.layer(path, onEvent).pipe(Layer.provide(webhooks)), {
-            disableLogger: true,
-            disableListenLog: true
-          }).pipe(Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 })))
-        )
-        const { address } = Context.get(server, HttpServer.HttpServer)
-        if (address._tag !== "InetAddressV4") return yield* Effect.die(new Error("The server has no port"))
-        const target = `http://127.0.0.1:${address.port}${path}`
+        const target = `${yield* serveRoute(onEvent)}${path}`
         return (request) =>
           Effect.promise(async () =>
             fetch(target, {

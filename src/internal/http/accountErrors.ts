@@ -37,6 +37,6 @@ export class AccountErrors {
 
   private log(message: string): Effect.Effect<void> {
     const line = Effect.logError(message)
-    return this.account === undefined ? line : Effect.annotateLogs(line, { account: this.account })
+    return Effect.ignoreCause(this.account === undefined ? line : Effect.annotateLogs(line, { account: this.account }))
   }
 }

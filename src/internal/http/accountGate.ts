@@ -7,11 +7,13 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import { maxRetryAfter } from "../../domain/RetryPolicy.ts"
+import { describe } from "../../domain/describe.ts"
+import { maxRetryAfter } from "../../domain/RequestOptions.ts"
 import { RateLimited, type RipioHttpError } from "../../domain/RipioHttpError.ts"
+import { sanitize } from "../../domain/sanitize.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import { gateWait } from "../metrics.ts"
-import { monotonicMillis } from "../monotonic.ts"
+import { monotonicMillis } from "./monotonic.ts"
 import { addGateWait } from "../tracing.ts"
 import type { Poll, PolledAccount } from "./currentPoll.ts"
 import { GrowingPause, Outage } from "./outage.ts"
@@ -22,12 +24,20 @@ import { type Linked, WaitQueue } from "./waitQueue.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
+/** The failure to reach the API, or `undefined` if there was a response. */
+type FailureOf<E> = (error: E) => RipioHttpError | undefined
+
 /** One call or poll at the gate. */
 export interface Visit {
+  readonly fiber: AnyFiber
   /** The wait that polls, or `undefined` for a call of the program. */
   readonly poll: Poll | undefined
   /** The error of a call that is not sent, because the account is held back for too long. */
   readonly heldBack: (reason: RateLimited) => RipioHttpError
+  /** Set by the gate while the visit may send. */
+  permit: Permit | undefined
+  /** Set by the gate while the visit is in the queue. */
+  waiter: Waiter | undefined
 }
 
 // A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
@@ -47,12 +57,10 @@ const maxLag = 30
 // A reserved request that was not sent in time belongs to a window that has passed.
 const reservationLifetime = 100
 
-/** A visit that waits. */
-class Waiter implements Linked<Waiter> {
+/** A visit in the queue. */
+export class Waiter implements Linked<Waiter> {
   readonly visit: Visit
   readonly since: number
-  state: "queued" | "granted" | "ended" = "queued"
-  isProbe = false
   previous: Waiter | undefined
   next: Waiter | undefined
   readonly resume: (effect: Effect.Effect<void, RipioHttpError>) => void
@@ -68,17 +76,12 @@ class Waiter implements Linked<Waiter> {
 export class Permit {
   readonly poll: Poll | undefined
   readonly isProbe: boolean
-  /** Whether the visit waited for it, so that what the visit knew before may be out of date. */
-  readonly isLate: boolean
   /** Whether a request was sent. Without a token there is none, and a `Retry-After` of the token endpoint is not ours. */
   isSent = false
-  /** Whether the exchange goes on without its caller, who then does not return the permit. */
-  isDetached = false
 
-  constructor(poll: Poll | undefined, isProbe: boolean, isLate: boolean) {
+  constructor(poll: Poll | undefined, isProbe: boolean) {
     this.poll = poll
     this.isProbe = isProbe
-    this.isLate = isLate
   }
 }
 
@@ -144,10 +147,10 @@ export class AccountGate implements PolledAccount {
   }
 
   /** Whether a visit has to wait for the end of a pause or of an outage. */
-  isHoldingBack(visit: Visit, fiber: AnyFiber): boolean {
+  isHoldingBack(visit: Visit): boolean {
     if (this.isOpen) return false
     if (visit.poll !== undefined && this.outage.isActive) return true
-    return this.isPausedFor(visit, monotonicMillis(fiber.getRef(Clock.Clock)))
+    return this.isPausedFor(visit, monotonicMillis(visit.fiber.getRef(Clock.Clock)))
   }
 
   /** Whether a pause holds a visit back. */
@@ -155,70 +158,75 @@ export class AccountGate implements PolledAccount {
     return this.pause !== undefined && now < this.pause.until && (this.pause.isRequested || poll !== undefined)
   }
 
-  /**
-   * Waits for a permit, uses it, and returns it with what the exit says about the account. An interruption ends the wait.
-   */
-  withPermit<A, E>(
-    visit: Visit,
-    fiber: AnyFiber,
-    use: (permit: Permit) => Effect.Effect<A, E>,
-    failureOf: (error: E) => RipioHttpError | undefined
-  ): Effect.Effect<A, E | RipioHttpError> {
-    return Effect.uninterruptibleMask((restore) => {
-      const run = (permit: Permit) =>
-        Effect.onExitPrimitive(
-          restore(use(permit)),
-          (exit) => (permit.isDetached ? undefined : this.end(permit, exit, failureOf, fiber)),
-          true
-        )
-      if (this.isOpen && this.inFlight < this.concurrency) {
-        this.inFlight++
-        return run(new Permit(visit.poll, false, false))
-      }
-      let waiter: Waiter | undefined
-      const granted = Effect.callback<void, RipioHttpError>((resume) => {
-        waiter = this.enqueue(visit, fiber, resume)
-      })
-      return Effect.flatMap(
-        Effect.onExitPrimitive(
-          restore(granted),
-          (exit) => {
-            if (Exit.isFailure(exit) && waiter !== undefined) this.abandon(waiter)
-            return undefined
-          },
-          true
-        ),
+  /** Gives a permit to a visit that has none, if one is free and nothing is held back. Returns whether the visit has one. */
+  enter(visit: Visit): boolean {
+    if (visit.permit !== undefined) return true
+    if (!this.isOpen || this.inFlight >= this.concurrency) return false
+    this.inFlight++
+    visit.permit = new Permit(visit.poll, false)
+    return true
+  }
+
+  /** Waits for a permit. `end` must run when the visit is over, also if the wait was interrupted. */
+  wait(visit: Visit): Effect.Effect<void, RipioHttpError> {
+    return Effect.suspend(() => {
+      const since = monotonicMillis(this.prepare(visit.fiber))
+      return Effect.map(
+        Effect.callback<void, RipioHttpError>((resume) => {
+          this.enqueue(visit, since, resume)
+        }),
         () => {
-          const waited = waiter === undefined ? 0 : this.now - waiter.since
-          gateWait.updateUnsafe(waited / 1000, fiber.context)
-          addGateWait(fiber, waited)
-          return run(new Permit(visit.poll, waiter?.isProbe === true, true))
+          const waited = this.now - since
+          gateWait.updateUnsafe(waited / 1000, visit.fiber.context)
+          addGateWait(visit.fiber, waited)
         }
       )
     })
   }
 
-  /** Returns a permit, with what the exit of its use says about the account. */
-  end<A, E>(
-    permit: Permit,
-    exit: Exit.Exit<A, E>,
-    failureOf: (error: E) => RipioHttpError | undefined,
-    fiber: AnyFiber
-  ): Effect.Effect<void> | undefined {
-    // First, because returning the permit may send the next request.
-    const log = this.observe(exit, failureOf, permit.poll, fiber, permit.isSent)
-    this.returnPermit(permit.isProbe)
-    return log
+  /** Ends a visit: returns its permit with what the exit says about the account, or leaves the queue. */
+  end<A, E>(visit: Visit, exit: Exit.Exit<A, E>, failureOf: FailureOf<E>): void {
+    const permit = this.takePermit(visit)
+    if (permit !== undefined) {
+      this.returnPermit(permit, exit, failureOf, visit.fiber)
+    } else if (visit.waiter !== undefined) {
+      this.abandon(visit.waiter)
+    }
   }
 
-  /** What an exit says about the account. Returns what to log. */
+  /** Takes the permit of a visit whose request goes on after the visit. `returnPermit` must run when the request is over. */
+  takePermit(visit: Visit): Permit | undefined {
+    const { permit } = visit
+    visit.permit = undefined
+    return permit
+  }
+
+  /**
+   * Returns a permit, with what the exit of its use says about the account. Never throws: a defect of the program's clock or
+   * random numbers must not hide how the request ended.
+   */
+  returnPermit<A, E>(permit: Permit, exit: Exit.Exit<A, E>, failureOf: FailureOf<E>, fiber: AnyFiber): void {
+    try {
+      // First, because returning the permit may send the next request.
+      this.observe(exit, failureOf, permit.poll, fiber, permit.isSent)
+    } catch (defect) {
+      this.logDefect(defect, fiber)
+    }
+    try {
+      this.freePermit(permit.isProbe)
+    } catch (defect) {
+      this.logDefect(defect, fiber)
+    }
+  }
+
+  /** Reads what an exit says about the account. */
   observe<A, E>(
     exit: Exit.Exit<A, E>,
-    failureOf: (error: E) => RipioHttpError | undefined,
+    failureOf: FailureOf<E>,
     poll: Poll | undefined,
     fiber: AnyFiber,
     mayPause: boolean
-  ): Effect.Effect<void> | undefined {
+  ): void {
     if (Exit.isSuccess(exit)) {
       this.throttling.reset()
       this.lastFailure = undefined
@@ -226,13 +234,13 @@ export class AccountGate implements PolledAccount {
     }
     const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
     // An interruption or a defect says nothing about the account.
-    if (error === undefined) return undefined
+    if (error === undefined) return
     const failure = failureOf(error)
     if (failure === undefined) {
       this.lastFailure = undefined
       return this.responded(fiber)
     }
-    if (failure.reason._tag === "InvalidRequest") return undefined
+    if (failure.reason._tag === "InvalidRequest") return
     this.lastFailure = failure
     const clock = this.prepare(fiber)
     if (mayPause) this.holdBack(failure, monotonicMillis(clock))
@@ -240,9 +248,10 @@ export class AccountGate implements PolledAccount {
       case "TransportFailed":
       case "TimedOut":
       case "ServerFailed":
-        return poll === undefined ? undefined : this.pollFailed(poll, failure, monotonicMillis(clock))
+        if (poll !== undefined) this.pollFailed(poll, failure, monotonicMillis(clock), fiber)
+        return
       default:
-        return this.responded(fiber)
+        this.responded(fiber)
     }
   }
 
@@ -257,34 +266,44 @@ export class AccountGate implements PolledAccount {
     return (this.clock = fiber.getRef(Clock.Clock))
   }
 
-  private pollFailed(poll: Poll, failure: RipioHttpError, now: number): Effect.Effect<void> | undefined {
-    if (!this.outage.failed(poll, this.waitCount, now, this.random)) return undefined
+  private pollFailed(poll: Poll, failure: RipioHttpError, now: number, fiber: AnyFiber): void {
+    if (!this.outage.failed(poll, this.waitCount, now, this.random)) return
     this.isOpen = false
-    return this.log(
+    this.log(
       Effect.logWarning(
         `The Ripio API is down: ${failure.message}. ${countOf(this.waitCount, "wait is", "waits are")} held back, and one poll at a time probes it`
-      )
+      ),
+      fiber
     )
   }
 
-  private responded(fiber: AnyFiber): Effect.Effect<void> | undefined {
+  private responded(fiber: AnyFiber): void {
     // The usual case reads no clock.
     const now = this.outage.isActive ? monotonicMillis(this.prepare(fiber)) : 0
     if (this.outage.isActive)
       for (let item = this.polls.first; item !== undefined; item = item.next) this.save(item, now)
     const duration = this.outage.succeeded(now)
-    if (duration === undefined) return undefined
-    this.startRelease(now, false)
-    this.pump()
-    return this.log(
+    if (duration === undefined) return
+    this.log(
       Effect.logInfo(
         `The Ripio API responds again after ${Duration.format(Duration.millis(Math.round(duration)))}. About ${countOf(this.outage.saved, "poll was", "polls were")} saved`
-      )
+      ),
+      fiber
+    )
+    this.startRelease(now, false)
+    this.pump()
+  }
+
+  /** Logs in a separate fiber, so that a logger that fails or waits changes no result. */
+  private log(line: Effect.Effect<void>, fiber: AnyFiber): void {
+    const { account } = this
+    Effect.runForkWith(fiber.context)(
+      Effect.ignoreCause(account === undefined ? line : Effect.annotateLogs(line, { account }))
     )
   }
 
-  private log(line: Effect.Effect<void>): Effect.Effect<void> {
-    return this.account === undefined ? line : Effect.annotateLogs(line, { account: this.account })
+  private logDefect(defect: unknown, fiber: AnyFiber): void {
+    this.log(Effect.logError(`The account gate failed: ${sanitize.text(describe(defect))}`), fiber)
   }
 
   /** About how many polls its schedule would have sent meanwhile. */
@@ -313,8 +332,7 @@ export class AccountGate implements PolledAccount {
     for (let waiter = this.calls.first; waiter !== undefined; waiter = this.calls.first) {
       const error = this.tooLong(waiter.visit, now)
       if (error === undefined) return
-      this.calls.remove(waiter)
-      waiter.state = "ended"
+      this.dequeue(waiter)
       waiter.resume(Effect.fail(error))
     }
   }
@@ -339,18 +357,11 @@ export class AccountGate implements PolledAccount {
     this.release = { interval, includesCalls, nextAt: start, remaining: waiting }
   }
 
-  private enqueue(
-    visit: Visit,
-    fiber: AnyFiber,
-    resume: (effect: Effect.Effect<void, RipioHttpError>) => void
-  ): Waiter | undefined {
-    const now = monotonicMillis(this.prepare(fiber))
+  private enqueue(visit: Visit, now: number, resume: (effect: Effect.Effect<void, RipioHttpError>) => void): void {
     const error = this.tooLong(visit, now)
-    if (error !== undefined) {
-      resume(Effect.fail(error))
-      return undefined
-    }
+    if (error !== undefined) return resume(Effect.fail(error))
     const waiter = new Waiter(visit, now, resume)
+    visit.waiter = waiter
     this.isOpen = false
     if (visit.poll === undefined) {
       this.calls.add(waiter)
@@ -359,26 +370,22 @@ export class AccountGate implements PolledAccount {
       this.polls.add(waiter)
     }
     this.pump()
-    return waiter
   }
 
   private abandon(waiter: Waiter): void {
-    if (waiter.state === "ended") return
-    if (waiter.state === "granted") {
-      this.returnPermit(waiter.isProbe)
-    } else {
-      this.save(waiter, this.now)
-      this.queueOf(waiter).remove(waiter)
-      this.pump()
-    }
-    waiter.state = "ended"
+    this.save(waiter, this.now)
+    this.dequeue(waiter)
+    this.pump()
   }
 
-  private queueOf({ visit }: Waiter): WaitQueue<Waiter> {
-    return visit.poll === undefined ? this.calls : this.polls
+  private dequeue(waiter: Waiter): void {
+    const { visit } = waiter
+    const queue = visit.poll === undefined ? this.calls : this.polls
+    queue.remove(waiter)
+    visit.waiter = undefined
   }
 
-  private returnPermit(isProbe: boolean): void {
+  private freePermit(isProbe: boolean): void {
     this.inFlight--
     if (isProbe && this.outage.isActive) this.outage.scheduleProbe(this.now, this.random)
     if (!this.isOpen) this.pump()
@@ -389,8 +396,11 @@ export class AccountGate implements PolledAccount {
     // A waiter that receives its permit runs at once, and may come back here.
     if (this.isPumping) return
     this.isPumping = true
-    while (this.grantNext());
-    this.isPumping = false
+    try {
+      while (this.grantNext());
+    } finally {
+      this.isPumping = false
+    }
     const isIdle = this.calls.size + this.polls.size === 0
     if (isIdle) {
       this.release = undefined
@@ -430,16 +440,17 @@ export class AccountGate implements PolledAccount {
 
   private grant(waiter: Waiter, now: number): void {
     const { outage, release } = this
-    const { poll } = waiter.visit
-    this.queueOf(waiter).remove(waiter)
-    waiter.state = "granted"
+    const { visit } = waiter
+    const { poll } = visit
+    let isProbe = false
+    this.dequeue(waiter)
     this.inFlight++
     if (poll !== undefined) {
       this.callsInRow = 0
       poll.isHeld = false
       if (outage.isActive) {
         this.save(waiter, now)
-        waiter.isProbe = true
+        isProbe = true
         outage.probeStarted()
       }
     } else {
@@ -449,6 +460,7 @@ export class AccountGate implements PolledAccount {
       release.nextAt = Math.max(release.nextAt, now - maxLag) + release.interval
       if (--release.remaining === 0) this.release = undefined
     }
+    visit.permit = new Permit(poll, isProbe)
     waiter.resume(Effect.void)
   }
 

@@ -2,21 +2,31 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as Redacted from "effect/Redacted"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
 import { Unauthenticated } from "../../domain/AccessToken.ts"
 import { ApiError } from "../../domain/ApiError.ts"
 import { type Classification, classify, unexpectedResponse } from "../../domain/classify.ts"
+import { describe } from "../../domain/describe.ts"
 import { describeSchemaError } from "../../domain/describeSchemaError.ts"
 import type { ExecuteOptions } from "../../domain/ExecuteOptions.ts"
+import { checkOption, isObject } from "../../domain/InvalidOption.ts"
 import type { RawResponse } from "../../domain/RawResponse.ts"
 import { makeSanitizer } from "../../domain/sanitize.ts"
-import { type RipioHttpError, ripioHttpError, TransportFailed } from "../../domain/RipioHttpError.ts"
+import {
+  invalidRequest,
+  mayHaveBeenCarriedOut,
+  type RipioHttpError,
+  ripioHttpError,
+  TransportFailed
+} from "../../domain/RipioHttpError.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import * as metrics from "../metrics.ts"
+import { token } from "../options.ts"
 import type { AccountErrors } from "./accountErrors.ts"
 import type { AccountGate, Permit, Visit } from "./accountGate.ts"
 import { CurrentPoll } from "./currentPoll.ts"
@@ -40,10 +50,44 @@ export const interpret = <A>(
 ): { readonly _tag: "Success"; readonly value: A } | Exclude<Classification, { readonly _tag: "Success" }> => {
   const classification = classify(response, options)
   if (classification._tag !== "Success") return classification
-  const decoded = decode(classification.json)
-  if (Result.isSuccess(decoded)) return { _tag: "Success", value: decoded.success }
-  const { failure } = decoded
-  return unexpectedResponse(response, typeof failure === "string" ? failure : describeSchemaError(failure))
+  try {
+    const decoded = decode(classification.json)
+    if (Result.isSuccess(decoded)) return { _tag: "Success", value: decoded.success }
+    const { failure } = decoded
+    return unexpectedResponse(response, typeof failure === "string" ? failure : describeSchemaError(failure))
+  } catch (defect) {
+    // The response has arrived, whatever the decoder does with it.
+    return unexpectedResponse(response, `it could not be decoded: ${describe(defect)}`)
+  }
+}
+
+/** A request and its options, read once. */
+interface CheckedCall<A> extends ExecuteOptions<A> {
+  readonly request: HttpClientRequest.HttpClientRequest
+  readonly annotations: NonNullable<ExecuteOptions<A>["annotations"]>
+}
+
+/** Checks the arguments of a call, which JavaScript may have filled with anything. A failure describes the problem. */
+const checkCall = <A>(
+  baseUrl: string,
+  request: HttpClientRequest.HttpClientRequest,
+  options: ExecuteOptions<A>
+): Result.Result<CheckedCall<A>, string> => {
+  try {
+    if (!HttpClientRequest.isHttpClientRequest(request) || !HttpBody.isHttpBody(request.body)) {
+      return Result.fail("request: expected an HttpClientRequest")
+    }
+    const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
+    if (typeof addressed.method !== "string") return Result.fail("request: expected a method")
+    if (!isObject(options)) return Result.fail("options: expected an object")
+    const { annotations = withoutAnnotations, decode, operation } = options
+    if (typeof operation !== "string") return Result.fail("operation: expected some text")
+    if (typeof decode !== "function") return Result.fail("decode: expected a function")
+    if (typeof annotations !== "function") return Result.fail("annotations: expected a function")
+    return Result.succeed({ request: addressed, annotations, decode, operation })
+  } catch {
+    return Result.fail("request: expected an HttpClientRequest and options that can be read")
+  }
 }
 
 /** The API rejected the token of an attempt. */
@@ -63,8 +107,6 @@ interface TokenUnavailable {
 interface Call extends Visit {
   attempts: number
   refused: TokenRefused | undefined
-  /** Whether the gate knows how the current attempt ended. It does not if there was no token. */
-  isObserved: boolean
 }
 
 /** The failure to reach the API, or `undefined` if there was a response. */
@@ -76,13 +118,6 @@ const failureOf = (
 }
 
 const withoutAnnotations = () => Effect.succeed({})
-
-const describeCause = (cause: Cause.Cause<TokenRefused | ApiError | RipioHttpError>): string => {
-  const error = Cause.squash(cause)
-  return typeof error === "object" && error !== null && "message" in error
-    ? String(error.message)
-    : "the token was rejected"
-}
 
 /** Creates an {@link Execute}. */
 export const makeExecute = ({
@@ -105,28 +140,11 @@ export const makeExecute = ({
   readonly accountErrors: AccountErrors
   readonly schedule: Schedule.Schedule<unknown, RipioHttpError>
 }): Execute => {
-  const accessToken = Effect.mapError(auth.accessToken, (error): TokenUnavailable => ({
-    _tag: "TokenUnavailable",
-    error
-  }))
+  const isUsable = makeTokenCheck()
 
-  return <A>(
-    request: HttpClientRequest.HttpClientRequest,
-    { annotations = withoutAnnotations, decode, operation }: ExecuteOptions<A>
-  ) => {
+  const run = <A>({ annotations, decode, operation, request }: CheckedCall<A>) => {
     const count = metrics.forOperation(operation)
     const isWrite = request.method !== "GET" && request.method !== "HEAD"
-    const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
-
-    /** Logs how a write ended whose caller was interrupted. The caller cannot know it. */
-    const logDetached = (exit: Exit.Exit<A, TokenRefused | ApiError | RipioHttpError>): Effect.Effect<void> =>
-      Effect.flatMap(annotations(Exit.isSuccess(exit) ? exit.value : undefined), (details) =>
-        Effect.logWarning(
-          Exit.isSuccess(exit)
-            ? `${operation}: the caller was interrupted, and the API carried it out`
-            : `${operation}: the caller was interrupted, and the API may have carried it out: ${describeCause(exit.cause)}`
-        ).pipe(Effect.annotateLogs(details))
-      )
 
     const toResult = (
       response: RawResponse,
@@ -149,121 +167,203 @@ export const makeExecute = ({
       }
     }
 
-    /** Turns a defect of the client or the tracer into an error once the request may have been sent. */
-    const withoutLoss = <E>(
-      result: Effect.Effect<A, E>,
-      sending: Attempt,
-      attempts: number,
-      secrets: ReadonlyArray<Redacted.Redacted>
-    ) =>
-      Effect.catchDefect(result, (defect): Effect.Effect<never, RipioHttpError> => {
-        if (!sending.isHandedOver) return Effect.die(defect)
-        const description = `the client failed: ${makeSanitizer(secrets).text(String(defect))}`
-        return Effect.andThen(
-          Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`),
-          Effect.fail(ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent: true })))
-        )
-      })
-
     /** Sends the request once. */
-    const send = (
-      call: Call,
-      permit: Permit,
-      token: Redacted.Redacted,
-      fiber: Fiber.Fiber<unknown, unknown>
-    ): Effect.Effect<A, TokenRefused | Unauthenticated | ApiError | RipioHttpError> => {
-      // If the token is unchanged (a static token), the API would reject it again.
-      if (call.refused !== undefined && Equal.equals(call.refused.token, token)) {
-        return Effect.fail(call.refused.error)
-      }
-      permit.isSent = true
+    const send = (call: Call, token: Redacted.Redacted): Effect.Effect<A, TokenRefused | ApiError | RipioHttpError> => {
+      const { context } = call.fiber
       const attempts = ++call.attempts
-      count.attempt(attempts, fiber.context)
-      if (call.poll !== undefined) metrics.polls.updateUnsafe(1, fiber.context)
+      if (call.permit !== undefined) call.permit.isSent = true
+      count.attempt(attempts, context)
+      if (call.poll !== undefined) metrics.polls.updateUnsafe(1, context)
       const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
-      const authorized = HttpClientRequest.bearerToken(addressed, token)
-      const sending = new Attempt(authorized)
+      const authorized = HttpClientRequest.bearerToken(request, token)
+      const sending = isWrite ? new Attempt(authorized) : undefined
       const result = Effect.matchEffect(sendOnce(authorized, secrets, sending), {
         onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
         onSuccess: (response) => toResult(response, token, attempts)
       })
-      return isWrite
-        ? detach(withoutLoss(result, sending, attempts, secrets), {
-            isUnstoppable: () => (permit.isDetached = sending.isHandedOver),
-            onDetached: (exit) =>
-              Effect.andThen(gate.end(permit, exit, failureOf, fiber) ?? Effect.void, logDetached(exit))
+      if (sending === undefined) return result
+      let permit: Permit | undefined
+      return detach(withoutLoss(result, { operation, sending, attempts, secrets }), {
+        stop: () => {
+          if (sending.isHandedOver) {
+            // The exchange goes on in its place.
+            permit = gate.takePermit(call)
+            return false
+          }
+          // What is not handed over yet is not sent any later.
+          sending.end()
+          return true
+        },
+        onDetached: (exit) =>
+          // The caller's fiber may have ended, and then it has no context.
+          Effect.withFiber((fiber) => {
+            if (permit !== undefined) gate.returnPermit(permit, exit, failureOf, fiber)
+            return logDetached(operation, annotations, exit)
           })
-        : result
+      })
     }
 
     /** Sends the request once with the current token, as soon as the gate permits. */
+    const sendWithToken = (
+      call: Call
+    ): Effect.Effect<A, TokenUnavailable | TokenRefused | Unauthenticated | ApiError | RipioHttpError> =>
+      Effect.matchEffect(auth.accessToken, {
+        onFailure: (error) => {
+          const failure = Exit.fail<TokenUnavailable>({ _tag: "TokenUnavailable", error })
+          // With a permit, `end` reports it.
+          if (call.permit === undefined) gate.observe(failure, failureOf, call.poll, call.fiber, false)
+          return failure
+        },
+        onSuccess: (token): Effect.Effect<A, AttemptError | TokenUnavailable | Unauthenticated> => {
+          const issue = isUsable(token)
+          if (issue !== undefined) {
+            return Effect.fail({ _tag: "TokenUnavailable", error: invalidRequest("accessToken", issue) })
+          }
+          // If the token is unchanged (a static token), the API would reject it again.
+          if (call.refused !== undefined && Equal.equals(call.refused.token, token)) {
+            return Effect.fail(call.refused.error)
+          }
+          return gate.enter(call) ? send(call, token) : sendAfterWait(call)
+        }
+      })
+
+    /** A token may expire while the call waits, so it is requested afterwards. */
+    const sendAfterWait = (call: Call) => Effect.flatMap(gate.wait(call), () => sendWithToken(call))
+
+    /** Sends the request once, and leaves the gate. */
     const attempt = (
       call: Call
     ): Effect.Effect<A, TokenUnavailable | TokenRefused | Unauthenticated | ApiError | RipioHttpError> =>
-      Effect.withFiber((fiber) => {
-        call.isObserved = false
-        const withToken = (permit: Permit) => {
-          call.isObserved = true
-          return Effect.flatMap(accessToken, (token) => send(call, permit, token, fiber))
+      Effect.onExitPrimitive(
+        Effect.suspend(() => (gate.isHoldingBack(call) ? sendAfterWait(call) : sendWithToken(call))),
+        (exit) => {
+          gate.end(call, exit, failureOf)
+          return undefined
         }
-        // A token may expire during a pause, so it is requested afterwards.
-        if (gate.isHoldingBack(call, fiber)) return gate.withPermit(call, fiber, withToken, failureOf)
-        return Effect.flatMap(accessToken, (token) =>
-          gate.withPermit(
-            call,
-            fiber,
-            (permit) => {
-              if (permit.isLate) return withToken(permit)
-              call.isObserved = true
-              return send(call, permit, token, fiber)
-            },
-            failureOf
-          )
-        )
-      })
+      )
 
     /** Sends the request, and once more with a new token if the API rejects the token. */
     const attemptWithRenewal = (
       call: Call
-    ): Effect.Effect<A, TokenUnavailable | Unauthenticated | ApiError | RipioHttpError> =>
-      attempt(call).pipe(
-        Effect.catchTag("TokenRefused", (refused) => {
-          if (call.refused !== undefined) return Effect.fail(refused.error)
-          call.refused = refused
-          return Effect.andThen(auth.invalidate(refused.token), attempt(call))
-        }),
-        Effect.catchTag("TokenRefused", ({ error }) => Effect.fail(error))
-      )
+    ): Effect.Effect<A, TokenUnavailable | Unauthenticated | ApiError | RipioHttpError> => {
+      const drop = ({ error, token }: TokenRefused) => Effect.andThen(auth.invalidate(token), Effect.fail(error))
+      return Effect.catchTag(attempt(call), "TokenRefused", (refused) => {
+        if (call.refused !== undefined) return drop(refused)
+        call.refused = refused
+        return Effect.andThen(auth.invalidate(refused.token), Effect.catchTag(attempt(call), "TokenRefused", drop))
+      })
+    }
 
     const isRepeatable = isWrite ? wasNotSent : isTransient
-    const start = (fiber: Fiber.Fiber<unknown, unknown>) => {
+    // Those of a create take time (a hash of the files), which would delay the retry.
+    const retryAnnotations = isWrite ? withoutAnnotations : () => annotations(undefined)
+    return Effect.withFiber((fiber) => {
       const poll = fiber.getRef(CurrentPoll)
       if (poll !== undefined) gate.join(poll)
       const call: Call = {
+        fiber,
         poll,
+        heldBack: (reason) => ripioHttpError(operation, call.attempts, reason),
+        permit: undefined,
+        waiter: undefined,
         attempts: 0,
-        refused: undefined,
-        isObserved: false,
-        heldBack: (reason) => ripioHttpError(operation, call.attempts, reason)
+        refused: undefined
       }
-      // A poll is one request: the polling schedule repeats it.
       const result =
         poll === undefined
-          ? retryWith(
-              attemptWithRenewal(call),
-              schedule,
-              isRepeatable,
-              Effect.suspend(() => annotations(undefined))
-            )
-          : attemptWithRenewal(call)
-      return Effect.catchTag(result, "TokenUnavailable", (unavailable) => {
-        const log = call.isObserved ? undefined : gate.observe(Exit.fail(unavailable), failureOf, poll, fiber, false)
-        const failed = Effect.fail(unavailable.error)
-        return log === undefined ? failed : Effect.andThen(log, failed)
+          ? retryWith(attemptWithRenewal(call), schedule, isRepeatable, retryAnnotations)
+          : // A poll is one request: the polling schedule repeats it.
+            attemptWithRenewal(call)
+      return Effect.catch(result, (failure) => {
+        const error = failure._tag === "TokenUnavailable" ? failure.error : failure
+        return Effect.andThen(
+          count.failure(error),
+          Effect.andThen(accountErrors.failed(operation, error), Effect.fail(error))
+        )
       })
-    }
-    return Effect.withFiber(start).pipe(
-      Effect.tapError((error) => Effect.andThen(count.failure(error), accountErrors.failed(operation, error)))
-    )
+    })
   }
+
+  return (request, options) => {
+    const call = checkCall(baseUrl, request, options)
+    return Result.isSuccess(call) ? run(call.success) : Effect.fail(invalidRequest("execute", call.failure))
+  }
+}
+
+type AttemptError = TokenRefused | ApiError | RipioHttpError
+
+/**
+ * Creates a check of access tokens: what is wrong with a token, or `undefined`. A custom `AuthService` may return anything,
+ * and a token may be wiped at any time. The characters of a token are checked once.
+ */
+const makeTokenCheck = () => {
+  const checked = new WeakSet<object>()
+  return (received: Redacted.Redacted): string | undefined => {
+    const result = checkOption("token", () => {
+      if (!checked.has(received)) return token(received)
+      Redacted.value(received)
+      return Result.succeed(received)
+    })
+    if (Result.isFailure(result)) return result.failure.message
+    checked.add(received)
+    return undefined
+  }
+}
+
+/**
+ * Turns every other end of a write (a defect of the client or the tracer, a client that interrupts itself) into an error
+ * that says whether the request may have been sent.
+ */
+const withoutLoss = <A, E>(
+  result: Effect.Effect<A, E>,
+  {
+    attempts,
+    operation,
+    secrets,
+    sending
+  }: {
+    readonly operation: string
+    readonly sending: Attempt
+    readonly attempts: number
+    readonly secrets: ReadonlyArray<Redacted.Redacted>
+  }
+): Effect.Effect<A, E | RipioHttpError> =>
+  Effect.catchCause(result, (cause): Effect.Effect<never, E | RipioHttpError> => {
+    if (Cause.hasFails(cause)) return Effect.failCause(cause)
+    const mayHaveBeenSent = !sending.end()
+    const description = `the client failed: ${makeSanitizer(secrets).text(describe(Cause.squash(cause)))}`
+    return Effect.andThen(
+      mayHaveBeenSent
+        ? Effect.ignoreCause(
+            Effect.logError(`${operation}: a defect after the request may have been sent: ${description}`)
+          )
+        : Effect.void,
+      Effect.fail(ripioHttpError(operation, attempts, new TransportFailed({ description, mayHaveBeenSent })))
+    )
+  })
+
+/** Logs how a write ended whose caller was interrupted. The caller cannot know it. */
+const logDetached = <A>(
+  operation: string,
+  annotations: CheckedCall<A>["annotations"],
+  exit: Exit.Exit<A, AttemptError>
+): Effect.Effect<void> =>
+  Effect.suspend(() => annotations(Exit.isSuccess(exit) ? exit.value : undefined)).pipe(
+    Effect.catchCause(withoutAnnotations),
+    Effect.flatMap((details) =>
+      Effect.annotateLogs(
+        Effect.logWarning(`${operation}: the caller was interrupted, and the API ${describeExit(exit)}`),
+        details
+      )
+    ),
+    Effect.ignoreCause
+  )
+
+const describeExit = (exit: Exit.Exit<unknown, AttemptError>): string => {
+  if (Exit.isSuccess(exit)) return "carried it out"
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  if (error === undefined) return "may have carried it out"
+  const { message } = error._tag === "TokenRefused" ? error.error : error
+  const isAmbiguous = error._tag === "RipioHttpError" && mayHaveBeenCarriedOut(error.reason)
+  return `${isAmbiguous ? "may have carried it out" : "did not carry it out"}: ${message}`
 }

@@ -1,6 +1,10 @@
 import * as Effect from "effect/Effect"
 import type * as HttpBody from "effect/http/HttpBody"
-import { type Form, formBody } from "./formBody.ts"
+import { describe } from "../../domain/describe.ts"
+import { sanitize } from "../../domain/sanitize.ts"
+import type { TicketContent } from "../../domain/TicketContent.ts"
+import { toBytes } from "./bytes.ts"
+import { type Form, formBody, isBytes, sizeMismatch } from "./formBody.ts"
 
 // The escapes of HTML's form encoding. Parsers undo them.
 const quoteParameter = (name: string) =>
@@ -12,17 +16,34 @@ const encoder = new TextEncoder()
 const maxBufferedBytes = 8 * 1024 * 1024
 
 /**
- * A `multipart/form-data` body. Larger files are read while the body is sent. Fails with the error of a file that cannot be
+ * A `multipart/form-data` body. Larger files are read while the body is sent. Fails with a description if a file cannot be
  * read.
  *
  * The platform's `FormData` is not used, because it changes every line break of a text to CRLF.
  */
 export const multipart = (
   fields: ReadonlyArray<readonly [name: string, text: string]>,
-  files: ReadonlyArray<readonly [name: string, file: File]>
-): Effect.Effect<HttpBody.HttpBody, unknown> => {
-  // The boundary is unpredictable, so no text can contain it.
-  const boundary = `----ripio-${crypto.randomUUID()}`
+  files: ReadonlyArray<readonly [name: string, file: TicketContent["files"][number]]>
+): Effect.Effect<HttpBody.HttpBody, string> =>
+  Effect.suspend(() => {
+    const boundary = makeBoundary()
+    if (boundary === undefined) return Effect.fail("crypto: expected a runtime with WebCrypto")
+    const form = encode(boundary, fields, files)
+    return form.size > maxBufferedBytes || files.length === 0
+      ? Effect.succeed(formBody(form))
+      : Effect.map(Effect.forEach(form.parts, buffered), (parts) => formBody({ ...form, parts }))
+  })
+
+// The boundary is unpredictable, so no text can contain it. Browsers have `randomUUID` on pages of https only.
+const makeBoundary = (): string | undefined => {
+  try {
+    return `----ripio-${crypto.randomUUID()}`
+  } catch {
+    return undefined
+  }
+}
+
+const encode = (boundary: string, ...[fields, files]: Parameters<typeof multipart>): Form => {
   const partHeader = (disposition: string, type?: string) =>
     `--${boundary}\r\nContent-Disposition: form-data; ${disposition}\r\n${type === undefined ? "" : `Content-Type: ${type}\r\n`}\r\n`
 
@@ -44,17 +65,20 @@ export const multipart = (
     ...contents,
     encoder.encode(`${files.length === 0 ? "" : "\r\n"}--${boundary}--\r\n`)
   ]
-  const size = parts.reduce((total, part) => total + sizeOf(part), 0)
-  const toBody = (parts: Form["parts"]) =>
-    formBody({ contentType: `multipart/form-data; boundary=${boundary}`, parts, size })
-  return size > maxBufferedBytes || files.length === 0
-    ? Effect.succeed(toBody(parts))
-    : Effect.map(Effect.forEach(parts, buffered), toBody)
+  const size = parts.reduce((total, part) => total + (isBytes(part) ? part.byteLength : part.size), 0)
+  return { contentType: `multipart/form-data; boundary=${boundary}`, parts, size }
 }
 
-const sizeOf = (part: Form["parts"][number]) => (part instanceof Blob ? part.size : part.byteLength)
-
-const buffered = (part: Form["parts"][number]): Effect.Effect<Uint8Array<ArrayBuffer>, unknown> =>
-  part instanceof Blob
-    ? Effect.tryPromise({ try: async () => new Uint8Array(await part.arrayBuffer()), catch: (cause) => cause })
-    : Effect.succeed(part)
+const buffered = (part: Form["parts"][number]): Effect.Effect<Uint8Array<ArrayBuffer>, string> =>
+  isBytes(part)
+    ? Effect.succeed(part)
+    : Effect.tryPromise({
+        try: async () => {
+          const buffer: unknown = await part.content.arrayBuffer()
+          const bytes = toBytes(buffer)
+          if (bytes === undefined) throw new TypeError("arrayBuffer() returned no bytes")
+          if (bytes.byteLength !== part.size) throw new Error(sizeMismatch)
+          return new Uint8Array(bytes)
+        },
+        catch: (cause) => `files: cannot be read (${sanitize.text(describe(cause))})`
+      })

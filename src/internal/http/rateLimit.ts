@@ -5,8 +5,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { RateLimiter } from "effect/persistence/RateLimiter"
-import { makeSanitizer } from "../../domain/sanitize.ts"
-import { monotonicMillis } from "../monotonic.ts"
+import { describe } from "../../domain/describe.ts"
+import { sanitize } from "../../domain/sanitize.ts"
+import { monotonicMillis } from "./monotonic.ts"
 import type { CheckedGateOptions } from "../options.ts"
 import { timeoutOrElse } from "./timeoutOrElse.ts"
 
@@ -51,8 +52,10 @@ export const makeRateLimit = Effect.fnUntraced(function* (
     if (isWarned) return reserveLocally
     isWarned = true
     return Effect.andThen(
-      Effect.logWarning(
-        `The store of the rate limit failed. Until it works again, this process counts the limit alone: ${description}`
+      Effect.ignoreCause(
+        Effect.logWarning(
+          `The store of the rate limit failed. Until it works again, this process counts the limit alone: ${description}`
+        )
       ),
       reserveLocally
     )
@@ -66,7 +69,7 @@ export const makeRateLimit = Effect.fnUntraced(function* (
             isWarned = false
             return delay
           }),
-        onFailure: (cause) => fallBack(clock, makeSanitizer([]).text(String(Cause.squash(cause))))
+        onFailure: (cause) => fallBack(clock, sanitize.text(describe(Cause.squash(cause))))
       }),
       { duration: storeTimeout, orElse: () => fallBack(clock, "it did not respond within 1s") }
     )

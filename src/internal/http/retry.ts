@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -7,9 +8,9 @@ import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import { maxRetryAfter, type RetryPolicy } from "../../domain/RetryPolicy.ts"
+import { maxRetryAfter, type RetryPolicy } from "../../domain/RequestOptions.ts"
 import { RipioHttpError } from "../../domain/RipioHttpError.ts"
-import { monotonicMillis, wallClockOffset } from "../monotonic.ts"
+import { monotonicMillis, wallClockOffset } from "./monotonic.ts"
 
 /** Whether a read may succeed if it is repeated. */
 export const isTransient = (error: RipioHttpError): boolean => error.isRetryable
@@ -27,18 +28,18 @@ export const parseRetryAfter = (
   date: string | undefined,
   now: number
 ): Duration.Duration | undefined => {
-  if (retryAfter.length > maxRetryAfterLength) return undefined
+  const value = retryAfter.slice(0, maxRetryAfterLength)
   // RFC 9110 allows whole seconds only. Some servers send fractions.
-  const fraction = /^\s*(\d+\.\d+)\s*$/u.exec(retryAfter)
+  const fraction = /^\s*(\d+\.\d+)\s*$/u.exec(value)
   if (fraction !== null) return Duration.millis(Math.round(Number(fraction[1]) * 1000))
-  const parsed = Headers.parseRetryAfter(retryAfter)
+  const parsed = Headers.parseRetryAfter(value)
   if (Result.isFailure(parsed)) return undefined
   const sentAt = date === undefined ? undefined : Headers.parseHttpDate(date)
   const start = sentAt !== undefined && Result.isSuccess(sentAt) ? DateTime.toEpochMillis(sentAt.success) : now
   return Headers.retryAfterDelay(parsed.success, start)
 }
 
-// The longest HTTP date has 33 characters. More digits would only make error messages long.
+// The longest HTTP date has 33 characters. More digits than this would only make error messages long.
 const maxRetryAfterLength = 64
 
 /** The delay that the failed response asked for, if it asked for one. */
@@ -99,14 +100,22 @@ export const retrySchedule = (policy: RetryPolicy): Schedule.Schedule<unknown, R
 export const honorRetryAfter = (schedule: Schedule.Schedule<unknown, RipioHttpError>) =>
   Schedule.modifyDelay(schedule, ({ duration, input }) => lengthen(duration, requestedDelay(input)))
 
-const withoutAnnotations = Effect.succeed({})
+const withoutAnnotations = () => Effect.succeed({})
+
+/** The annotations are the caller's. If they fail, the line has none. */
+const logRetry = ({ message }: RipioHttpError, annotations: () => Effect.Effect<Record<string, unknown>>) =>
+  Effect.suspend(annotations).pipe(
+    Effect.catchCause(withoutAnnotations),
+    Effect.flatMap((details) => Effect.annotateLogs(Effect.logDebug(`Retrying: ${message}`), details)),
+    Effect.ignoreCause
+  )
 
 /** Repeats an attempt on the schedule while it fails with a `RipioHttpError` that may be repeated. */
 export const retryWith = <A, E>(
   attempt: Effect.Effect<A, E | RipioHttpError>,
   schedule: Schedule.Schedule<unknown, RipioHttpError>,
   isRepeatable: (error: RipioHttpError) => boolean,
-  annotations: Effect.Effect<Record<string, unknown>> = withoutAnnotations
+  annotations: () => Effect.Effect<Record<string, unknown>> = withoutAnnotations
 ): Effect.Effect<A, E | RipioHttpError> => {
   const mayRepeat = (error: E | RipioHttpError): error is RipioHttpError =>
     error instanceof RipioHttpError &&
@@ -117,16 +126,26 @@ export const retryWith = <A, E>(
   return Effect.catchIf(attempt, mayRepeat, (first) =>
     Effect.flatMap(Effect.zip(Clock.Clock, Schedule.toStep(schedule)), ([clock, step]) => {
       const offset = wallClockOffset(clock)
+      const nextDelay = (failure: RipioHttpError): Pull.Pull<Duration.Duration, RipioHttpError, unknown> =>
+        Effect.suspend(() => step(Math.round(monotonicMillis(clock) + offset), failure)).pipe(
+          Effect.map(([, delay]) => Duration.fromInputUnsafe(delay)),
+          // The schedule is the caller's. If it dies, there is no retry, and the failure is not lost.
+          Effect.catchDefect((defect) =>
+            Effect.andThen(
+              Effect.ignoreCause(Effect.logError("The schedule of retries failed", Cause.die(defect))),
+              Effect.fail(failure)
+            )
+          )
+        )
       const repeatAfter = (failure: RipioHttpError): Effect.Effect<A, E | RipioHttpError> =>
-        Pull.matchEffect(step(Math.round(monotonicMillis(clock) + offset), failure), {
-          onSuccess: ([, delay]) =>
-            clock.sleep(delay).pipe(
-              Effect.andThen(annotations),
-              Effect.flatMap((details) =>
-                Effect.annotateLogs(Effect.logDebug(`Retrying: ${failure.message}`), details)
+        Pull.matchEffect(nextDelay(failure), {
+          onSuccess: (delay) =>
+            clock
+              .sleep(delay)
+              .pipe(
+                Effect.andThen(logRetry(failure, annotations)),
+                Effect.andThen(Effect.catchIf(attempt, mayRepeat, repeatAfter))
               ),
-              Effect.andThen(Effect.catchIf(attempt, mayRepeat, repeatAfter))
-            ),
           onFailure: Effect.failCause,
           onDone: () => Effect.fail(failure)
         })

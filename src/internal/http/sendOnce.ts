@@ -11,7 +11,8 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type { RawResponse } from "../../domain/RawResponse.ts"
-import { type InvalidRequest, TimedOut, type TransportFailed } from "../../domain/RipioHttpError.ts"
+import { type InvalidRequest, TimedOut, TransportFailed } from "../../domain/RipioHttpError.ts"
+import { describe } from "../../domain/describe.ts"
 import { makeSanitizer } from "../../domain/sanitize.ts"
 import { withAttemptSpan } from "../tracing.ts"
 import { formOf, Upload } from "./formBody.ts"
@@ -25,6 +26,8 @@ export class Attempt {
   readonly upload: Upload | undefined
   /** How often the client has begun to send. More than once if the user's client retries. */
   tries = 0
+  /** The context that the client is called with. */
+  context: Context.Context<never> | undefined
 
   constructor({ body }: HttpClientRequest.HttpClientRequest) {
     const form = formOf(body)
@@ -36,10 +39,20 @@ export class Attempt {
     return this.upload === undefined ? this.tries > 0 : this.upload.isHandedOver
   }
 
-  isUnsent(cause: unknown, isBeforeConnection: boolean): boolean {
+  /** Ends the attempt without a response, and returns whether the request certainly was not sent. */
+  end(): boolean {
+    return this.upload === undefined ? this.tries === 0 : this.upload.end()
+  }
+
+  /**
+   * Ends the attempt with an error, and returns whether the request certainly was not sent.
+   *
+   * @param isBeforeConnection whether the error shows that there was no connection
+   */
+  endWith(cause: unknown, isBeforeConnection: boolean): boolean {
     return this.upload === undefined
       ? isBeforeConnection && this.tries <= 1
-      : this.upload.isUnsent(cause, isBeforeConnection)
+      : this.upload.endWith(cause, isBeforeConnection)
   }
 }
 
@@ -53,7 +66,8 @@ export type SendOnce = (
   request: HttpClientRequest.HttpClientRequest,
   /** The secrets of the request. Errors must not show them. */
   secrets: ReadonlyArray<Redacted.Redacted>,
-  attempt: Attempt
+  /** Records the attempt of a write. A read needs no record: it is safe to repeat. */
+  attempt?: Attempt
 ) => Effect.Effect<RawResponse, TransportFailed | TimedOut | InvalidRequest>
 
 /**
@@ -65,29 +79,54 @@ export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Durat
   const init = Option.getOrUndefined(yield* Effect.serviceOption(FetchHttpClient.RequestInit))
   const client = HttpClient.mapRequestEffect(yield* HttpClient.HttpClient, beginTry(init))
   const sendOnce: SendOnce = (request, secrets, attempt) => {
-    const { upload } = attempt
+    const upload = attempt?.upload
     const duration = uploadTimeout(timeout, request)
     const fail = (error: HttpClientError) =>
       Effect.fail(
-        toTransportReason(error, secrets, (cause, isBeforeConnection) => attempt.isUnsent(cause, isBeforeConnection))
+        toTransportReason(
+          error,
+          secrets,
+          (cause, isBeforeConnection) => attempt?.endWith(cause, isBeforeConnection) ?? isBeforeConnection
+        )
       )
     const read = (response: HttpClientResponse.HttpClientResponse) =>
       Effect.matchEffect(readBody(response), {
-        onSuccess: (body) => toRawResponse(response, body, secrets),
+        onSuccess: (body) =>
+          Effect.withFiber((fiber) => {
+            const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+            return Effect.succeed(new ReceivedResponse(response, body, secrets, now))
+          }),
         onFailure: fail
       })
     const sent = client.execute(upload === undefined ? request : HttpClientRequest.setBody(request, upload.body))
-    const response = Effect.matchEffect(withAttempt(sent, attempt), {
-      onSuccess: read,
-      // A client with `filterStatusOk` fails with the response.
-      onFailure: (error) => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error))
+    /** A response or an error of the client, such as a mock's, that cannot be read does not hide what is known. */
+    const reading = <A>(
+      effect: () => Effect.Effect<A, TransportFailed | InvalidRequest>,
+      mayHaveBeenSent: () => boolean
+    ) =>
+      Effect.catchDefect(Effect.suspend(effect), (defect) => {
+        const description = `the response cannot be read: ${makeSanitizer(secrets).text(describe(defect))}`
+        return Effect.fail(new TransportFailed({ description, mayHaveBeenSent: mayHaveBeenSent() }))
+      })
+    const response = Effect.matchEffect(inContext(sent, attempt), {
+      onSuccess: (response) =>
+        reading(
+          () => read(response),
+          () => true
+        ),
+      onFailure: (error) =>
+        reading(
+          // A client with `filterStatusOk` fails with the response.
+          () => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error)),
+          () => attempt?.endWith(undefined, false) !== true
+        )
     })
     return withAttemptSpan(
       request,
       timeoutOrElse(response, {
         duration,
         orElse: () =>
-          Effect.fail(new TimedOut({ after: duration, ...(attempt.isHandedOver ? {} : { mayHaveBeenSent: false }) }))
+          Effect.fail(new TimedOut({ after: duration, ...(attempt?.end() === true ? { mayHaveBeenSent: false } : {}) }))
       })
     )
   }
@@ -101,14 +140,16 @@ const uploadTimeout = (timeout: Duration.Duration, { body }: HttpClientRequest.H
     : Duration.sum(timeout, Duration.seconds(Math.floor((body.contentLength ?? 0) / (128 * 1024))))
 
 // The client's span records transport errors verbatim, which may contain secrets. `withAttemptSpan` replaces it.
-const withAttempt = <A, E>(effect: Effect.Effect<A, E>, attempt: Attempt): Effect.Effect<A, E> =>
-  Effect.updateContext(effect, (context: Context.Context<never>) =>
-    context.pipe(
-      Context.add(CurrentAttempt, attempt),
+const inContext = <A, E>(effect: Effect.Effect<A, E>, attempt: Attempt | undefined): Effect.Effect<A, E> =>
+  Effect.updateContext(effect, (context: Context.Context<never>) => {
+    const withoutSpans = context.pipe(
       Context.add(HttpClient.TracerPropagationEnabled, false),
       Context.add(HttpClient.TracerDisabledWhen, () => true)
     )
-  )
+    if (attempt === undefined) return withoutSpans
+    attempt.context = Context.add(withoutSpans, CurrentAttempt, attempt)
+    return attempt.context
+  })
 
 /**
  * Runs each time that the client begins to send, also in a client that retries: makes `fetch` follow no redirects, and send
@@ -126,43 +167,73 @@ const beginTry = (outer: RequestInit | undefined) => (request: HttpClientRequest
     if (attempt !== undefined) attempt.tries++
     const upload = attempt?.upload
     upload?.beginTry()
+    // `FetchHttpClient` adds the context of its layer. A client that adds none may call another one, whose `Fetch` is not
+    // known here, and must not be replaced.
+    const isFetchKnown = context !== attempt?.context
     fiber.setContext(
-      upload === undefined
-        ? prepared
-        : Context.add(prepared, FetchHttpClient.Fetch, upload.wrapFetch(fiber.getRef(FetchHttpClient.Fetch)))
+      upload !== undefined && isFetchKnown
+        ? Context.add(prepared, FetchHttpClient.Fetch, upload.wrapFetch(fiber.getRef(FetchHttpClient.Fetch)))
+        : prepared
     )
     return Effect.succeed(request)
   })
 
-const toRawResponse = (
-  { headers, status }: HttpClientResponse.HttpClientResponse,
-  body: string | undefined,
-  secrets: ReadonlyArray<Redacted.Redacted>
-): Effect.Effect<RawResponse> => {
-  const response = {
-    status,
-    body,
-    secrets,
-    // Only errors need it.
-    get requestId() {
-      return requestIdOf(headers, secrets)
-    }
+/** A response whose request id is read from its headers when an error needs it. */
+class ReceivedResponse implements RawResponse {
+  readonly status: number
+  readonly body: string | undefined
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
+  readonly retryAfter: Duration.Duration | undefined
+  readonly #header: ReadHeader
+
+  constructor(
+    response: HttpClientResponse.HttpClientResponse,
+    body: string | undefined,
+    secrets: ReadonlyArray<Redacted.Redacted>,
+    now: number
+  ) {
+    const { status } = response
+    // A mock may have no number here. No status has the number 0.
+    this.status = Number.isSafeInteger(status) ? status : 0
+    this.body = body
+    this.secrets = secrets
+    this.#header = headersOf(response)
+    const retryAfter = this.#header("retry-after")
+    this.retryAfter = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, this.#header("date"), now)
   }
-  const header = headers["retry-after"]
-  return header === undefined
-    ? Effect.succeed(response)
-    : Effect.map(Clock.currentTimeMillis, (now) => ({
-        ...response,
-        retryAfter: parseRetryAfter(header, headers["date"], now)
-      }))
+
+  get requestId(): string | undefined {
+    return requestIdOf(this.#header, this.secrets)
+  }
+}
+
+/** Reads a header. Headers that cannot be read are missing, because the body may be all that matters. */
+type ReadHeader = (name: string) => string | undefined
+
+const headersOf = (response: HttpClientResponse.HttpClientResponse): ReadHeader => {
+  try {
+    const { headers } = response
+    return (name) => textOf(headers, name)
+  } catch {
+    return () => undefined
+  }
+}
+
+const textOf = (headers: Headers, name: string): string | undefined => {
+  try {
+    const value: unknown = headers[name]
+    return typeof value === "string" ? value : undefined
+  } catch {
+    return undefined
+  }
 }
 
 // The API documents no such header. Proxies and frameworks use these.
 const requestIdHeaders = ["x-request-id", "request-id", "x-correlation-id", "cf-ray"]
 
-const requestIdOf = (headers: Headers, secrets: ReadonlyArray<Redacted.Redacted>): string | undefined => {
+const requestIdOf = (headers: ReadHeader, secrets: ReadonlyArray<Redacted.Redacted>): string | undefined => {
   for (const name of requestIdHeaders) {
-    const id = headers[name]
+    const id = headers(name)
     if (id !== undefined && id !== "") return makeSanitizer(secrets).text(id, 128)
   }
   return undefined

@@ -1,25 +1,22 @@
-import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import type { Unauthenticated } from "../../domain/AccessToken.ts"
 import { errorFieldsOf } from "../../domain/ApiError.ts"
-import { contentHashOf } from "../../domain/ContentHash.ts"
+import { hashContent } from "../../domain/ContentHash.ts"
 import { CreateAmbiguous } from "../../domain/CreateAmbiguous.ts"
-import { describeSchemaError } from "../../domain/describeSchemaError.ts"
-import { NewTicket } from "../../domain/NewTicket.ts"
+import type { NewTicket } from "../../domain/NewTicket.ts"
 import { invalidRequest, mayHaveBeenCarriedOut, type RipioHttpError } from "../../domain/RipioHttpError.ts"
-import { decodeTicket, type Pending } from "../../domain/SupportTicket.ts"
+import { decodeTicket, type Pending, type SupportTicket } from "../../domain/SupportTicket.ts"
 import { type NotEnabled, notEnabledOf } from "../../domain/TicketError.ts"
+import { type TicketContent, ticketContentOf } from "../../domain/TicketContent.ts"
 import { TicketRejected } from "../../domain/TicketRejected.ts"
 import type { Execute } from "../http/execute.ts"
 import { multipart } from "../http/multipart.ts"
 import { withSpan } from "../tracing.ts"
 
 const operation = "create"
-const decodeNewTicket = Schema.decodeUnknownResult(Schema.toType(NewTicket))
 
 /** Create Support Ticket: `POST /api/v1/supportTickets/`. */
 export type Create = (
@@ -27,8 +24,8 @@ export type Create = (
 ) => Effect.Effect<Pending, NotEnabled | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError>
 
 export const makeCreate = (execute: Execute): Create => {
-  const send = Effect.fnUntraced(function* (ticket: NewTicket, accepted: (ticket: Pending) => void) {
-    const { customerId, description, files = [], summary } = ticket
+  const send = Effect.fnUntraced(function* (content: TicketContent) {
+    const { customerId, description, files, summary } = content
     const sentAt = yield* DateTime.now
     const body = yield* multipart(
       [
@@ -37,38 +34,58 @@ export const makeCreate = (execute: Execute): Create => {
         ["description", description]
       ],
       files.map((file) => ["files", file])
-    ).pipe(Effect.mapError((cause) => invalidRequest(operation, `files: cannot be read (${String(cause)})`)))
+    ).pipe(Effect.mapError((issue) => invalidRequest(operation, issue)))
+
+    // The hash identifies the ticket. A runtime that cannot compute it does not hide that the ticket may exist.
+    const contentHash = Effect.catch(hashContent(content), () => Effect.succeed("unavailable"))
+
+    const annotations = (ticketOfResponse: SupportTicket | undefined) =>
+      Effect.map(contentHash, (contentHash) => ({
+        customerId,
+        contentHash,
+        sentAt: DateTime.formatIso(sentAt),
+        ...(ticketOfResponse === undefined ? {} : { ticketId: ticketOfResponse.ticketId })
+      }))
+
+    // Logged too, because a program that loses the error would lose what may be a ticket.
+    const logAmbiguous = (message: string, contentHash: string, requestId: string | undefined) =>
+      Effect.ignoreCause(
+        Effect.annotateLogs(Effect.logWarning(message), {
+          customerId,
+          contentHash,
+          sentAt: DateTime.formatIso(sentAt),
+          ...(requestId === undefined ? {} : { requestId })
+        })
+      )
 
     const toAmbiguous = ({ attempts, reason, requestId }: RipioHttpError) =>
-      Effect.flatMap(contentHashOf(ticket), (contentHash) => {
-        const details = { customerId, contentHash, sentAt, reason, attempts }
-        const error = new CreateAmbiguous(requestId === undefined ? details : { ...details, requestId })
-        // Logged here too, because a program that loses the error would lose what may be a ticket.
-        return Effect.andThen(
-          Effect.annotateLogs(Effect.logWarning(error.message), {
-            customerId,
-            contentHash,
-            sentAt: DateTime.formatIso(sentAt),
-            ...(requestId === undefined ? {} : { requestId })
-          }),
-          Effect.fail(error)
+      Effect.uninterruptibleMask((restore) =>
+        restore(contentHash).pipe(
+          // The hash takes a moment, in which the caller may be interrupted.
+          Effect.onInterrupt(() =>
+            Effect.flatMap(contentHash, (contentHash) =>
+              logAmbiguous(
+                `create: interrupted, and the API may have carried it out: ${reason.message}`,
+                contentHash,
+                requestId
+              )
+            )
+          ),
+          Effect.flatMap((contentHash) => {
+            const details = { customerId, contentHash, sentAt, reason, attempts }
+            const error = new CreateAmbiguous(requestId === undefined ? details : { ...details, requestId })
+            return Effect.andThen(logAmbiguous(error.message, contentHash, requestId), Effect.fail(error))
+          })
         )
-      })
+      )
 
     return yield* execute(HttpClientRequest.post("/api/v1/supportTickets/", { body }), {
       operation,
       decode: decodeTicket,
-      annotations: (ticketOfResponse) =>
-        Effect.map(contentHashOf(ticket), (contentHash) => ({
-          customerId,
-          contentHash,
-          sentAt: DateTime.formatIso(sentAt),
-          ...(ticketOfResponse === undefined ? {} : { ticketId: ticketOfResponse.ticketId })
-        }))
+      annotations
     }).pipe(
       // Always `Pending`: callers use `retrieve` for the current state.
       Effect.map(({ ticketId }): Pending => ({ _tag: "Pending", ticketId })),
-      Effect.tap((ticket) => Effect.sync(() => accepted(ticket))),
       Effect.catchTags({
         ApiError: (error) => Effect.fail(notEnabledOf(error) ?? new TicketRejected(errorFieldsOf(error))),
         RipioHttpError: (error) =>
@@ -78,27 +95,10 @@ export const makeCreate = (execute: Execute): Create => {
     )
   })
 
-  return (input) => {
-    const decoded = decodeNewTicket(input)
-    if (Result.isFailure(decoded)) {
-      return Effect.fail(invalidRequest(operation, describeSchemaError(decoded.failure)))
-    }
-    return Effect.suspend(() => {
-      let created: Pending | undefined
-      const sent = send(decoded.success, (ticket) => {
-        created = ticket
-      })
-      return Effect.catchDefect(withSpan("SupportTickets.create")(sent), (defect) =>
-        created === undefined
-          ? Effect.die(defect)
-          : // A tracer failed. The ticket exists, so its id must not be lost.
-            Effect.as(
-              Effect.annotateLogs(Effect.logError(`create: created ticket ${created.ticketId}`, Cause.die(defect)), {
-                ticketId: created.ticketId
-              }),
-              created
-            )
-      )
-    })
+  return (ticket) => {
+    const content = ticketContentOf(ticket)
+    return Result.isFailure(content)
+      ? Effect.fail(invalidRequest(operation, content.failure))
+      : withSpan("SupportTickets.create")(send(content.success))
   }
 }

@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,19 +9,21 @@ import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { AwaitOptions } from "../../domain/AwaitOptions.ts"
-import { InvalidOption } from "../../domain/InvalidOption.ts"
+import type { InvalidOption } from "../../domain/InvalidOption.ts"
 import type { OutcomeContradiction } from "../../domain/OutcomeContradiction.ts"
 import { OutcomePending } from "../../domain/OutcomePending.ts"
+import { describe } from "../../domain/describe.ts"
 import { pollingSchedule } from "../../domain/PollingSchedule.ts"
 import { invalidRequest, type RipioHttpError } from "../../domain/RipioHttpError.ts"
+import { sanitize } from "../../domain/sanitize.ts"
 import { isOutcome, type SupportTicket, type TicketOutcome } from "../../domain/SupportTicket.ts"
 import type { TicketError } from "../../domain/TicketError.ts"
 import { isTicketId, TicketId } from "../../domain/TicketId.ts"
 import { CurrentPoll, type Poll, type PolledAccount } from "../http/currentPoll.ts"
 import { atLeastMinDelay, lengthen, requestedDelay } from "../http/retry.ts"
 import { timeoutOrElse } from "../http/timeoutOrElse.ts"
-import { monotonicMillis, wallClockOffset } from "../monotonic.ts"
-import { nonNegativeDuration } from "../options.ts"
+import { monotonicMillis, wallClockOffset } from "../http/monotonic.ts"
+import { defaultWaitOptions, type WaitOptions, waitOptions } from "../options.ts"
 import type { Retrieve } from "./retrieve.ts"
 
 /** What a poll returned: the ticket, or the error that does not end the wait. */
@@ -36,27 +39,6 @@ export interface KnownOutcomes {
   readonly record: (outcome: TicketOutcome) => Effect.Effect<void, OutcomeContradiction>
   readonly schedule: Schedule.Schedule<Duration.Duration, PollResult>
 }
-
-/** What a wait needs of its options. */
-interface WaitOptions {
-  readonly schedule: Schedule.Schedule<unknown, PollResult> | undefined
-  readonly deadline: Duration.Duration
-}
-
-/** Checks the options of a wait, which JavaScript may have filled with anything. */
-export const checkAwaitOptions = (options: AwaitOptions | undefined): Result.Result<WaitOptions, InvalidOption> => {
-  if (options === undefined) return Result.succeed(defaultOptions)
-  if (typeof options !== "object" || options === null) {
-    return Result.fail(new InvalidOption({ option: "options", issue: "expected an object" }))
-  }
-  const { deadline = defaultOptions.deadline, schedule } = options
-  if (schedule !== undefined && !Schedule.isSchedule(schedule)) {
-    return Result.fail(new InvalidOption({ option: "schedule", issue: "expected a Schedule" }))
-  }
-  return Result.map(nonNegativeDuration("deadline", deadline), (deadline) => ({ schedule, deadline }))
-}
-
-const defaultOptions: WaitOptions = { schedule: undefined, deadline: Duration.minutes(15) }
 
 /** A wait for one ticket. */
 export interface Wait {
@@ -74,7 +56,7 @@ export const makePoller = (
   options?: AwaitOptions
 ): Effect.Effect<Wait> =>
   Effect.map(Clock.Clock, (clock) => {
-    const poller = new Poller(retrieve, ticketId, outcomes, clock, checkAwaitOptions(options))
+    const poller = new Poller(retrieve, ticketId, outcomes, clock, waitOptions(options))
     const next = nextState(poller)
     return {
       next: outcomes === undefined ? next : raceFirst(outcomes.await(ticketId), next),
@@ -120,7 +102,7 @@ class Poller implements Poll {
     clock: Clock.Clock,
     options: Result.Result<WaitOptions, InvalidOption>
   ) {
-    const { deadline, schedule } = Result.getOrElse(options, () => defaultOptions)
+    const { deadline, schedule } = Result.getOrElse(options, () => defaultWaitOptions)
     this.retrieve = retrieve
     this.ticketId = ticketId
     this.outcomes = outcomes
@@ -141,10 +123,21 @@ class Poller implements Poll {
     const { lastResult } = this
     if (lastResult === undefined) return this.poll()
     return Pull.matchEffect(this.limit(this.nextDelay(lastResult)), {
-      onSuccess: ([, scheduled]) => this.pollAfter(scheduled, lastResult),
-      onFailure: Effect.failCause,
+      onSuccess: (delay) => this.pollAfter(delay, lastResult),
+      onFailure: (cause) => this.failSchedule(cause),
       onDone: () => this.failPending()
     })
+  }
+
+  /** The schedule is the caller's. If it dies, the wait ends, and the id of the ticket and its last state are not lost. */
+  failSchedule(cause: Cause.Cause<OutcomePending>): Effect.Effect<never, OutcomePending> {
+    const defect = cause.reasons.find(Cause.isDieReason)
+    if (defect === undefined) return Effect.failCause(cause)
+    this.lastError = invalidRequest("awaitOutcome", `schedule: ${sanitize.text(describe(defect.defect))}`)
+    return Effect.andThen(
+      Effect.ignoreCause(Effect.logError("awaitOutcome: the polling schedule failed", cause)),
+      this.failPending()
+    )
   }
 
   // Monotonic, so that wall-clock changes do not move the deadline.
@@ -175,7 +168,7 @@ class Poller implements Poll {
       new OutcomePending(
         {
           // The id may be invalid at run time, or not a string. `lastError` says so.
-          ticketId: TicketId.make(String(ticketId), { disableChecks: true }),
+          ticketId: TicketId.make(sanitize.text(describe(ticketId)), { disableChecks: true }),
           ...(lastTicket === undefined ? {} : { lastTicket }),
           ...(lastError === undefined ? {} : { lastError }),
           polls,
@@ -187,18 +180,22 @@ class Poller implements Poll {
   }
 
   /** The next step of the schedule. It begins here and not with the wait, because its first effect may take time too. */
-  nextDelay(lastResult: PollResult): Pull.Pull<[unknown, Duration.Duration], never, unknown> {
-    const now = Math.round(this.now + this.wallClockOffset)
-    if (this.step !== undefined) return this.step(now, lastResult)
-    return Effect.flatMap(Schedule.toStep(this.schedule), (step) => {
-      this.step = step
-      return step(now, lastResult)
+  nextDelay(lastResult: PollResult): Pull.Pull<Duration.Duration, never, unknown> {
+    return Effect.suspend(() => {
+      const now = Math.round(this.now + this.wallClockOffset)
+      const pull =
+        this.step === undefined
+          ? Effect.flatMap(Schedule.toStep(this.schedule), (step) => {
+              this.step = step
+              return step(now, lastResult)
+            })
+          : this.step(now, lastResult)
+      return Effect.map(pull, ([, delay]) => atLeastMinDelay(delay))
     })
   }
 
   /** Polls after the delay, or fails at the deadline. */
-  pollAfter(scheduled: Duration.Duration, lastResult: PollResult): NextState {
-    const delay = atLeastMinDelay(scheduled)
+  pollAfter(delay: Duration.Duration, lastResult: PollResult): NextState {
     const requested = lastResult._tag === "RipioHttpError" ? requestedDelay(lastResult) : undefined
     return requested === undefined
       ? this.sleepAndPoll(delay)
@@ -224,10 +221,7 @@ class Poller implements Poll {
       onFailure: (error) => {
         if (error._tag !== "RipioHttpError") return Effect.fail(error)
         this.lastResult = this.lastError = error
-        const line = Effect.annotateLogs(Effect.logDebug(`A poll failed: ${error.message}`), {
-          ticketId: this.ticketId
-        })
-        return Effect.flatMap(line, () => this.next())
+        return Effect.flatMap(logFailedPoll(error, this.ticketId), () => this.next())
       }
     })
   }
@@ -260,6 +254,9 @@ class Poller implements Poll {
     })
   }
 }
+
+const logFailedPoll = ({ message }: RipioHttpError, ticketId: TicketId): Effect.Effect<void> =>
+  Effect.ignoreCause(Effect.annotateLogs(Effect.logDebug(`A poll failed: ${message}`), { ticketId }))
 
 /** `Effect.raceFirst`, which here does not wait for the loser to end: it may be uninterruptible. */
 const raceFirst = <A, E, A2, E2>(

@@ -1,20 +1,21 @@
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
 import type { Unauthenticated } from "../../domain/AccessToken.ts"
 import type { AwaitOptions } from "../../domain/AwaitOptions.ts"
 import type { CreateAmbiguous } from "../../domain/CreateAmbiguous.ts"
 import type { NewTicket } from "../../domain/NewTicket.ts"
 import { OutcomePending } from "../../domain/OutcomePending.ts"
+import { describe } from "../../domain/describe.ts"
 import { invalidRequest, type RipioHttpError } from "../../domain/RipioHttpError.ts"
-import type { TicketOutcome } from "../../domain/SupportTicket.ts"
+import { sanitize } from "../../domain/sanitize.ts"
+import type { SupportTicket, TicketOutcome } from "../../domain/SupportTicket.ts"
 import type { NotEnabled, TicketError } from "../../domain/TicketError.ts"
 import type { TicketId } from "../../domain/TicketId.ts"
 import type { TicketRejected } from "../../domain/TicketRejected.ts"
-import { nonNegativeDuration } from "../options.ts"
+import { waitOptions } from "../options.ts"
+import { monotonicMillis } from "../http/monotonic.ts"
 import type { Create } from "./create.ts"
 import type { Retrieve } from "./retrieve.ts"
 
@@ -41,48 +42,49 @@ export const makeRaise =
     ) => Effect.Effect<TicketOutcome, TicketError | OutcomePending>
   ): Raise =>
   (ticket, options) => {
-    const issue = findInvalidOption(options)
-    if (issue !== undefined) return Effect.fail(invalidRequest(operation, issue))
+    // Checked before anything is sent, and not read again.
+    const checked = waitOptions(options)
+    if (Result.isFailure(checked)) return Effect.fail(invalidRequest(operation, checked.failure.message))
     return Effect.flatMap(create(ticket), ({ ticketId }) =>
       Effect.flatMap(Clock.Clock, (clock) => {
-        const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-        const start = now()
+        const start = monotonicMillis(clock)
         let polls = 0
-        const counted: Retrieve = (id) => {
+        let lastTicket: SupportTicket | undefined
+        const recorded: Retrieve = (id) => {
           polls++
-          return retrieve(id)
+          return Effect.tap(retrieve(id), (ticket) =>
+            Effect.sync(() => {
+              lastTicket = ticket
+            })
+          )
         }
         const pending = (lastError: TicketError | undefined) =>
           new OutcomePending({
             ticketId,
             polls,
-            elapsed: Duration.millis(Math.round(now() - start)),
+            elapsed: Duration.millis(Math.round(monotonicMillis(clock) - start)),
+            ...(lastTicket === undefined ? {} : { lastTicket }),
             ...(lastError === undefined ? {} : { lastError })
           })
-        return awaitOutcome(counted, ticketId, options).pipe(
+        return awaitOutcome(recorded, ticketId, checked.success).pipe(
           Effect.mapError((error) => (error._tag === "OutcomePending" ? error : pending(error))),
           Effect.catchDefect((defect) =>
             Effect.andThen(
-              Effect.annotateLogs(Effect.logError(`raise: the wait for ticket ${ticketId} failed`, Cause.die(defect)), {
-                ticketId
-              }),
+              Effect.ignoreCause(
+                Effect.annotateLogs(
+                  Effect.logError(`raise: the wait for ticket ${ticketId} failed: ${sanitize.text(describe(defect))}`),
+                  { ticketId }
+                )
+              ),
               Effect.fail(pending(undefined))
             )
           ),
           Effect.onInterrupt(() =>
-            Effect.annotateLogs(Effect.logWarning(`raise: interrupted. Ticket ${ticketId} was created`), { ticketId })
+            Effect.ignoreCause(
+              Effect.annotateLogs(Effect.logWarning(`raise: interrupted. Ticket ${ticketId} was created`), { ticketId })
+            )
           )
         )
       })
     )
   }
-
-/** What is wrong with the options. Checked before anything is sent. */
-const findInvalidOption = (options: AwaitOptions | undefined): string | undefined => {
-  if (options === undefined) return undefined
-  if (typeof options !== "object" || options === null) return "options: expected an object"
-  const { deadline, schedule } = options
-  if (schedule !== undefined && !Schedule.isSchedule(schedule)) return "schedule: expected a Schedule"
-  const checked = deadline === undefined ? undefined : nonNegativeDuration("deadline", deadline)
-  return checked !== undefined && Result.isFailure(checked) ? checked.failure.message : undefined
-}

@@ -13,7 +13,7 @@ import { classifyTokenResponse, unexpectedResponse } from "../../domain/classify
 import { describeSchemaError } from "../../domain/describeSchemaError.ts"
 import { type RipioHttpError, ripioHttpError, type RipioHttpErrorReason } from "../../domain/RipioHttpError.ts"
 import { isTransient, retryWith } from "../http/retry.ts"
-import { Attempt, type SendOnce } from "../http/sendOnce.ts"
+import type { SendOnce } from "../http/sendOnce.ts"
 import * as metrics from "../metrics.ts"
 import { withSpan } from "../tracing.ts"
 
@@ -76,9 +76,8 @@ export const makeRequestToken = (options: {
     count.attempt(attempts, yield* Effect.context())
     // The server's lifetime begins later than this, so the token expires here first.
     const requestedAt = yield* Clock.clockWith((clock) => Effect.sync(() => toInstant(clock)))
-    const response = yield* Effect.catch(
-      options.sendOnce(request, [options.clientSecret, credentials], new Attempt(request)),
-      (reason) => fail(reason)
+    const response = yield* Effect.catch(options.sendOnce(request, [options.clientSecret, credentials]), (reason) =>
+      fail(reason)
     )
     const classification = classifyTokenResponse(response)
     switch (classification._tag) {

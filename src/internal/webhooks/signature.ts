@@ -1,16 +1,64 @@
 import * as Hex from "effect/encoding/Hex"
 import * as Result from "effect/Result"
-import type { WebhookDelivery } from "../../domain/WebhookDelivery.ts"
 import {
+  BodyTooLarge,
   MalformedSignature,
+  maxWebhookBytes,
   MissingSignature,
   signatureHeaders,
   SignatureMismatch,
   type WebhookRejectedReason
 } from "../../domain/WebhookRejected.ts"
+import { toBytes } from "../http/bytes.ts"
 
-const headerOf = (headers: WebhookDelivery["headers"], name: string): unknown => {
-  if (typeof headers.get === "function") return headers.get(name) ?? undefined
+type Checked<A> = Result.Result<A, () => WebhookRejectedReason>
+
+/** A delivery whose body is bytes and whose signature is well-formed. */
+export interface SignedBody {
+  /** A copy, because the caller may reuse the buffer between the check and the decoding. */
+  readonly body: Uint8Array<ArrayBuffer>
+  readonly signature: Uint8Array
+}
+
+const isObject = (value: unknown): value is object =>
+  (typeof value === "object" && value !== null) || typeof value === "function"
+
+const property = (value: unknown, name: string): unknown => (isObject(value) ? Reflect.get(value, name) : undefined)
+
+/** Reads a delivery. JavaScript may pass anything, and a getter may throw. */
+export const readDelivery = (delivery: unknown, acceptBareHex: boolean): Checked<SignedBody> => {
+  const body = readBody(delivery)
+  if (Result.isFailure(body)) return Result.fail(body.failure)
+  return Result.map(readSignature(delivery, acceptBareHex), (signature) => ({ body: body.success, signature }))
+}
+
+const readBody = (delivery: unknown): Checked<Uint8Array<ArrayBuffer>> => {
+  let body: unknown
+  try {
+    body = property(delivery, "body")
+    if (ArrayBuffer.isView(body)) {
+      if (body.byteLength > maxWebhookBytes) return Result.fail(() => new BodyTooLarge({ limit: maxWebhookBytes }))
+      const bytes = toBytes(body)
+      if (bytes !== undefined) return Result.succeed(new Uint8Array(bytes))
+    }
+  } catch {
+    // Such as a view of a detached buffer.
+  }
+  return Result.fail(() => notBytes(body))
+}
+
+const readSignature = (delivery: unknown, acceptBareHex: boolean): Checked<Uint8Array> => {
+  try {
+    return signatureOf(property(delivery, "headers"), acceptBareHex)
+  } catch {
+    const [header] = signatureHeaders
+    return Result.fail(() => new MalformedSignature({ header, issue: "the headers cannot be read" }))
+  }
+}
+
+const headerOf = (headers: object, name: string): unknown => {
+  const get: unknown = Reflect.get(headers, "get")
+  if (typeof get === "function") return Reflect.apply(get, headers, [name]) ?? undefined
   if (Object.hasOwn(headers, name)) return Reflect.get(headers, name)
   const actualName = Object.keys(headers).find((key) => key.toLowerCase() === name)
   return actualName === undefined ? undefined : Reflect.get(headers, actualName)
@@ -18,11 +66,8 @@ const headerOf = (headers: WebhookDelivery["headers"], name: string): unknown =>
 
 const isDigest = (text: string) => /^[0-9a-f]{64}$/iu.test(text)
 
-/** The bytes of a delivery's signature, or a function that creates the reason of the rejection. */
-export const signatureOf = (
-  headers: WebhookDelivery["headers"],
-  acceptBareHex: boolean
-): Result.Result<Uint8Array, () => WebhookRejectedReason> => {
+const signatureOf = (headers: unknown, acceptBareHex: boolean): Checked<Uint8Array> => {
+  if (!isObject(headers)) return Result.fail(() => new MissingSignature())
   for (const header of signatureHeaders) {
     const found = headerOf(headers, header)
     const value: unknown = Array.isArray(found) && found.length === 1 ? found.at(0) : found
@@ -47,8 +92,7 @@ export const signatureOf = (
   return Result.fail(() => new MissingSignature())
 }
 
-/** The reason if the body is not bytes. */
-export const notBytes = (body: unknown): SignatureMismatch =>
+const notBytes = (body: unknown): SignatureMismatch =>
   new SignatureMismatch({
     suspect: "body",
     issue: `the body is ${body === null ? "null" : `of type ${typeof body}`} instead of bytes. Pass the bytes as received, before any parser`,

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as MultipartParser from "effect/http/MultipartParser"
 import * as Stream from "effect/Stream"
-import { concatBytes } from "../../internal/http/readAtMost.ts"
+import { concatBytes } from "../../internal/http/bytes.ts"
 import type { SandboxFile } from "../SandboxTicket.ts"
 
 /** The parts of a `multipart/form-data` body, in the order of the body. */

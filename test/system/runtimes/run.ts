@@ -8,6 +8,8 @@ import { parseArgs } from "node:util"
 import * as esbuild from "esbuild"
 import manifest from "../../../package.json" with { type: "json" }
 import { runSync } from "../../../scripts/run.ts"
+import type { Report } from "../sent/outcome.ts"
+import { checkSent, type Column, writeAuthorities } from "./sentServer.ts"
 import { serve } from "./server.ts"
 import type { Limits, Result, Target } from "./target.ts"
 
@@ -63,6 +65,8 @@ interface Runtime {
   readonly version: () => string
   /** Runs the program and returns its report. */
   readonly run: (target: Target) => Promise<string>
+  /** Creates a ticket at each fault of test/system/sent. The table of docs/testing.md has a column for the runtime. */
+  readonly sent?: () => Promise<ReadonlyArray<Result>>
 }
 
 const { values: options } = parseArgs({
@@ -98,6 +102,18 @@ const onProcess = (name: string, limits: Limits, command: string, ...args: Reado
   run: async (target) =>
     runToExit(project, command, [...args, await build("process", "external")], { TARGET: JSON.stringify(target) })
 })
+
+/** A program that creates a ticket at each fault. Its runtime trusts the certificates of the faults. */
+const sent =
+  (column: Column, command: string, ...args: ReadonlyArray<string>) =>
+  async () => {
+    const entry = await build("sent", "external")
+    const path = writeAuthorities(workspace)
+    return checkSent(column, async (tasks) => {
+      const env = { TASKS: JSON.stringify(tasks), NODE_EXTRA_CA_CERTS: path, DENO_CERT: path }
+      return JSON.parse(await runToExit(project, command, [...args, entry], env)) as ReadonlyArray<Report>
+    })
+  }
 
 const workerd: Runtime = {
   name: "workerd",
@@ -164,10 +180,26 @@ const chromium: Runtime = {
 const permissions = ["--allow-env=TARGET", "--allow-net=127.0.0.1"]
 
 const runtimes: ReadonlyArray<Runtime> = [
-  onProcess("node-22", {}, bin("node-22", "bin", "node")),
+  {
+    ...onProcess("node-22", {}, bin("node-22", "bin", "node")),
+    sent: sent({ name: "fetch", isShared: true }, bin("node-22", "bin", "node"))
+  },
   onProcess("node-24", {}, bin("node-24", "bin", "node")),
-  onProcess("bun", {}, bin(".bin", "bun")),
-  onProcess("deno", { hidesRefusal: true }, bin(".bin", "deno"), "run", "--no-remote", ...permissions),
+  {
+    ...onProcess("bun", {}, bin(".bin", "bun")),
+    sent: sent({ name: "Bun" }, bin(".bin", "bun"))
+  },
+  {
+    ...onProcess("deno", {}, bin(".bin", "deno"), "run", "--no-remote", ...permissions),
+    sent: sent(
+      { name: "Deno", hasHttp2: true },
+      bin(".bin", "deno"),
+      "run",
+      "--no-remote",
+      "--allow-env=TASKS",
+      "--allow-net"
+    )
+  },
   workerd,
   chromium
 ]
@@ -190,8 +222,12 @@ const install = () => {
   const tarball = options.tarball === undefined ? packed() : resolve(options.tarball)
   const effect = runSync(root, "npm", "pkg", "get", "version", "--prefix", "node_modules/effect").replace(/[\s"]/gu, "")
   mkdirSync(join(project, "program"), { recursive: true })
-  for (const file of ["process.ts", "worker.ts", "page.ts", "smoke.ts", "target.ts"]) {
+  mkdirSync(join(project, "sent"))
+  for (const file of ["process.ts", "worker.ts", "page.ts", "smoke.ts", "target.ts", "sent.ts"]) {
     copyFileSync(join(import.meta.dirname, file), join(project, "program", file))
+  }
+  for (const file of ["create.ts", "outcome.ts", "settings.ts"]) {
+    copyFileSync(join(import.meta.dirname, "..", "sent", file), join(project, "sent", file))
   }
   writeFileSync(
     join(project, "package.json"),
@@ -202,7 +238,7 @@ const install = () => {
 }
 
 /** Runs the program, and returns its results and those of the server. */
-const test = async ({ limits, name, run }: Runtime): Promise<ReadonlyArray<Result>> => {
+const test = async ({ limits, name, run, sent }: Runtime): Promise<ReadonlyArray<Result>> => {
   const { baseUrl, clientId, clientSecret, closedUrl, customerId, checks } = server
   const target = { baseUrl, clientId, clientSecret, closedUrl, customerId, runtime: name, limits }
   const results = JSON.parse(await run(target)) as ReadonlyArray<Result>
@@ -212,7 +248,7 @@ const test = async ({ limits, name, run }: Runtime): Promise<ReadonlyArray<Resul
     const result = { name, milliseconds: 0 }
     return actual === expected ? result : { ...result, failure: `expected ${expected}, got ${actual}` }
   })
-  return [...results, ...serverResults]
+  return [...results, ...serverResults, ...((await sent?.()) ?? [])]
 }
 
 let passed = 0

@@ -12,8 +12,10 @@ import type { RipioHttpError } from "./RipioHttpError.ts"
  * When to repeat a request that is safe to repeat: the delays of the default policy, or a `Schedule`.
  *
  * With either, only reads and token requests are repeated, and only after a failed connection, a timeout, or a response
- * with status 408, 429, 500, 502, 503 or 504. A `Retry-After` of up to 60 s is obeyed. A longer one fails the call at once
- * with `RateLimited`.
+ * with status 408, 429, 500, 502 to 504 or 520 to 524. A `Retry-After` of up to 60 s is obeyed, with jitter on top: up to
+ * a tenth of it, and up to 1 s if that is more. A longer one fails the call at once with `RateLimited`.
+ *
+ * From the third retry on, the delays of a `Schedule` are at least 100 ms, so that it cannot send requests in a loop.
  *
  * @category models
  * @since 0.1.0
@@ -45,7 +47,7 @@ export interface RequestOptions {
 }
 
 /**
- * The longest `Retry-After` that is obeyed: 60 s. A longer one fails the call at once with `RateLimited`.
+ * The longest `Retry-After` that a call obeys: 60 s, jitter not counted. A longer one fails the call at once with `RateLimited`.
  *
  * @category models
  * @since 0.1.0
