@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { describeSchemaError } from "./describeSchemaError.ts"
 import { IssueKey } from "./IssueKey.ts"
-import { escapeUnsafe, sanitize } from "./sanitize.ts"
+import { escapeUnsafe, isJsonObject, sanitize } from "./sanitize.ts"
 import type { TicketOutcome } from "./SupportTicket.ts"
 import { TicketId } from "./TicketId.ts"
 
@@ -149,12 +149,11 @@ const decodeFailed = Schema.decodeUnknownResult(
 const decodeOther = Schema.decodeUnknownResult(Schema.Struct({ eventType, issueDatetime }))
 
 // The value comes from `JSON.parse`, so its fields are JSON.
-const isJsonObject = (json: unknown): json is { readonly [key: string]: Schema.Json } =>
-  typeof json === "object" && json !== null && !Array.isArray(json)
+const hasJsonFields = (json: unknown): json is { readonly [key: string]: Schema.Json } => isJsonObject(json)
 
 /** Decodes the JSON of a webhook's body. The failure describes the problem and begins with the field. */
 export const decodeEventPayload = (json: unknown): Result.Result<EventPayload, string> => {
-  if (!isJsonObject(json)) return Result.fail("expected a JSON object")
+  if (!hasJsonFields(json)) return Result.fail("expected a JSON object")
   switch (json["eventType"]) {
     case created:
       return toEvent(decodeCreated(json), ({ supportTicket: { issueKey, ticketId } }, issuedAt) => ({

@@ -54,15 +54,15 @@ export const layerStore = (
     Effect.gen(function* () {
       const { PersistedQueue } = yield* persistence
       const queues = yield* PersistedQueue.makeFactory
-      return yield* makeTicketInbox({ queues, deadLetters: yield* deadLetterStore(options), isDurable: true }, options)
+      return yield* makeTicketInbox({ queues, deadLetters: yield* deadLetterStore, isDurable: true }, options)
     })
   )
 
-const deadLetterStore = Effect.fnUntraced(function* ({ name = "ripio-webhooks" }: TicketInboxOptions = {}) {
+const deadLetterStore = Effect.gen(function* () {
   const { KeyValueStore, SqlClient } = yield* persistence
   const provided = yield* Effect.serviceOption(KeyValueStore.KeyValueStore)
   const sql = yield* Effect.serviceOption(SqlClient.SqlClient)
-  const store = Option.isSome(provided)
+  return Option.isSome(provided)
     ? provided.value
     : Option.isSome(sql)
       ? Context.get(
@@ -75,7 +75,6 @@ const deadLetterStore = Effect.fnUntraced(function* ({ name = "ripio-webhooks" }
           KeyValueStore.KeyValueStore
         )
       : undefined
-  return store === undefined ? undefined : KeyValueStore.prefix(store, `${name}:`)
 })
 
 /**

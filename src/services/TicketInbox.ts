@@ -126,6 +126,10 @@ export interface TicketInboxOptions {
 // The inbox counts attempts: the queue offers no access to elements whose attempts are used up. This is the largest SQL integer.
 const unlimitedAttempts = 2_147_483_647
 
+// Of an event that the queue passes on after its last attempt.
+const unknownFailure =
+  "the failure of the last attempt was not stored: the process ended during it, dead letters could not be stored after it, or maxAttempts was decreased"
+
 /** The handler failed, and the event is to be repeated. */
 class AttemptFailed extends Data.TaggedError("AttemptFailed")<{ readonly cause: unknown }> {}
 
@@ -157,7 +161,7 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
   const deadLetters =
     stores.deadLetters === undefined
       ? inQueue(yield* makeQueue(`${name}:dead-letters`))
-      : inTextStore(stores.deadLetters)
+      : yield* inTextStore(stores.deadLetters, name)
 
   let isClosed = false
   let runningHandlers = 0
@@ -176,18 +180,15 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
         : Effect.fail(new InboxUnavailable({ issue: "its handler has ended. Run it until the server has stopped" }))
     })
 
-  const store = (stored: unknown, id?: string): Effect.Effect<void, InboxUnavailable> =>
+  const store = (stored: unknown, id: string): Effect.Effect<void, InboxUnavailable> =>
     Effect.asVoid(Effect.mapError(events.offer(stored, { id }), toUnavailable))
-
-  // The id of the first row stays reserved, so the event gets another one.
-  const requeue = ({ dedupeKey, stored }: DeadLetter) =>
-    Effect.andThen(store(stored), deadLetters.index?.remove(dedupeKey) ?? Effect.void)
 
   const offer = (event: TicketEvent) =>
     whileOpen(() =>
-      Effect.flatMap(deadLetters.index?.get(event.dedupeKey) ?? Effect.undefined, (deadLetter) =>
-        Effect.flatMap(Effect.mapError(encodeEvent(event), toUnavailable), (stored) =>
-          deadLetter === undefined ? store(stored, event.dedupeKey) : requeue({ ...deadLetter, stored })
+      Effect.flatMap(Effect.mapError(encodeEvent(event), toUnavailable), (stored) =>
+        Effect.flatMap(
+          deadLetters.index?.requeue(event.dedupeKey, (_, id) => store(stored, id)) ?? Effect.succeed(false),
+          (isRequeued) => (isRequeued ? Effect.void : store(stored, event.dedupeKey))
         )
       )
     ).pipe(
@@ -222,7 +223,14 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
         Effect.suspend(() => handler(event, { number })),
         (cause): Effect.Effect<unknown, AttemptFailed | InboxUnavailable> =>
           number >= maxAttempts
-            ? addDeadLetter({ dedupeKey: event.dedupeKey, stored, attempts: number, failure: Cause.pretty(cause) })
+            ? Effect.tapError(
+                addDeadLetter({ dedupeKey: event.dedupeKey, stored, attempts: number, failure: Cause.pretty(cause) }),
+                () =>
+                  Effect.logWarning(
+                    `Attempt ${number} of ${maxAttempts} to handle ${event.dedupeKey} failed, and its dead letter cannot be stored yet`,
+                    cause
+                  )
+              )
             : Effect.andThen(
                 Effect.logWarning(`Attempt ${number} of ${maxAttempts} to handle ${event.dedupeKey} failed`, cause),
                 // An error, even if the handler interrupted itself: the queue would not count an interruption as an attempt.
@@ -245,8 +253,9 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
               ? addDeadLetter({
                   dedupeKey: event.dedupeKey,
                   stored,
-                  attempts: attempts - 1,
-                  failure: "the process ended during the last attempt"
+                  // The queue also counts the times at which the dead letter could not be stored.
+                  attempts: maxAttempts,
+                  failure: unknownFailure
                 })
               : attempt(event, stored, attempts)
         })
@@ -289,12 +298,6 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
     deadLetters: withIndex(({ list }) => list),
     deadLetterCount: withIndex(({ count }) => count),
     requeueDeadLetter: (dedupeKey) =>
-      withIndex(({ get }) =>
-        whileOpen(() =>
-          Effect.flatMap(get(dedupeKey), (deadLetter) =>
-            deadLetter === undefined ? Effect.succeed(false) : Effect.as(requeue(deadLetter), true)
-          )
-        )
-      )
+      withIndex(({ requeue }) => whileOpen(() => requeue(dedupeKey, ({ stored }, id) => store(stored, id))))
   })
 })

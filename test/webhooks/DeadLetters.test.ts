@@ -162,7 +162,8 @@ describe("an event whose last attempt was cut off by a crash", () => {
       assert.deepInclude(offers[1]?.element, {
         attempts: 3,
         dedupeKey,
-        failure: "the process ended during the last attempt"
+        failure:
+          "the failure of the last attempt was not stored: the process ended during it, dead letters could not be stored after it, or maxAttempts was decreased"
       })
     })
   )

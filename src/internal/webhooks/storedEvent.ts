@@ -20,24 +20,41 @@ export const decodeEvent = (stored: unknown): Effect.Effect<TicketEvent, string>
     return Effect.fail(Schema.isSchemaError(error) ? describeSchemaError(error) : sanitize.message(String(error)))
   })
 
+/** A dead letter, and the id under which the queue stores its event when it is requeued. */
+export interface StoredDeadLetter {
+  readonly letter: DeadLetter
+  readonly requeueId: string
+}
+
 // The event is decoded when it is read, because a later version may be able to.
-const StoredDeadLetter = DeadLetter.mapFields(({ attempts, dedupeKey, failure, stored }) => ({
-  attempts,
-  dedupeKey,
-  failure,
-  stored
-}))
-const decodeStoredDeadLetter = Schema.decodeUnknownEffect(StoredDeadLetter)
+const decodeStoredDeadLetter = Schema.decodeUnknownEffect(
+  DeadLetter.mapFields(({ attempts, dedupeKey, failure, stored }) => ({
+    attempts,
+    dedupeKey,
+    failure,
+    stored,
+    requeueId: Schema.optionalKey(Schema.String)
+  }))
+)
 
 /** Adds the event to a stored dead letter, if it can be decoded. */
-export const decodeDeadLetter = (key: string, json: unknown): Effect.Effect<DeadLetter> =>
+export const decodeDeadLetter = (key: string, json: unknown): Effect.Effect<StoredDeadLetter> =>
   decodeStoredDeadLetter(json).pipe(
     Effect.catch(() =>
-      Effect.succeed({ attempts: 0, dedupeKey: key, failure: "the stored dead letter cannot be decoded", stored: json })
+      Effect.succeed({
+        attempts: 0,
+        dedupeKey: key,
+        failure: "the stored dead letter cannot be decoded",
+        requeueId: undefined,
+        stored: json
+      })
     ),
-    Effect.flatMap((letter) =>
+    Effect.flatMap(({ requeueId = `requeue:${key}`, ...letter }) =>
       decodeEvent(letter.stored).pipe(
-        Effect.match({ onFailure: () => letter, onSuccess: (event) => ({ ...letter, event }) })
+        Effect.match({
+          onFailure: () => ({ letter, requeueId }),
+          onSuccess: (event) => ({ letter: { ...letter, event }, requeueId })
+        })
       )
     )
   )

@@ -20,7 +20,7 @@ import { maxAttempts, type Settings } from "./settings.ts"
 const auth = Layer.sync(AuthService, () => {
   let tokens = 0
   return AuthService.of({
-    accessToken: Effect.sync(() => Redacted.make(`token ${tokens}`)),
+    accessToken: Effect.sync(() => Redacted.make(`token-${tokens}`)),
     invalidate: () => Effect.sync(() => void tokens++)
   })
 })

@@ -57,7 +57,7 @@ const invalidFiles: ReadonlyArray<readonly [name: string, files: unknown, issue:
     /^files: cannot be read \(Error: gone\)/u
   ],
   [
-    "a file whose content is no bytes",
+    "a file whose content is not bytes",
     [fileWith({ arrayBuffer: () => () => "text" })],
     /^files: cannot be read \(TypeError/u
   ]
