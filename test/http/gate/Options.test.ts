@@ -41,6 +41,18 @@ const invalid: ReadonlyArray<{ readonly gate: unknown; readonly option: string; 
 ]
 
 describe("the options of the gate", () => {
+  it.effect("that cannot be read are a typed error", () =>
+    Effect.gen(function* () {
+      const gate = {
+        get concurrency(): number {
+          throw new Error("unreadable")
+        }
+      }
+      const error = yield* buildError(Ripio.layer({ ...validOptions, gate }))
+      assertInvalid(error, "gate", "expected a value that can be read")
+    })
+  )
+
   it.effect.each(invalid)("are checked before anything is sent: %o", ({ gate, issue, option }) =>
     Effect.gen(function* () {
       const options = { ...validOptions, gate: untyped(gate) }

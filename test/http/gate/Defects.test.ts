@@ -1,0 +1,62 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as Random from "effect/Random"
+import * as TestClock from "effect/testing/TestClock"
+import * as Tracer from "effect/Tracer"
+import { newTicket } from "../../support/newTicket.ts"
+import { createdOf, downBetween, fleet, idOf } from "./fleet.ts"
+
+const throwing = (): never => {
+  throw new Error("defect")
+}
+
+const tracer = Tracer.make({
+  span: (options) => {
+    const span = new Tracer.NativeSpan(options)
+    span.event = throwing
+    return span
+  }
+})
+
+describe("a defect of what the gate calls", () => {
+  it.effect("such as a tracer's does not fail a create that waited", () =>
+    Effect.gen(function* () {
+      const { fork, paths, tickets } = yield* fleet(createdOf, { gate: { concurrency: 1 } })
+      yield* fork(tickets.retrieve(idOf(1)))
+      const create = yield* fork(Effect.withTracer(tickets.create(newTicket()), tracer))
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(create)))
+      assert.strictEqual(paths.length, 2)
+    })
+  )
+
+  it.effect("such as a logger's does not fail the create that ends an outage", () =>
+    Effect.gen(function* () {
+      const { allLines, fork, lines, tickets, waitForAll } = yield* fleet(downBetween(0, 10_000, { status: 503 }))
+      yield* waitForAll(10)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(lines().length, 1)
+      allLines.length = 0
+      const broken = Effect.provide(tickets.create(newTicket()), Logger.layer([Logger.make(throwing)]))
+      const create = yield* fork(broken)
+      yield* TestClock.adjust("100 millis")
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(create)))
+    })
+  )
+
+  it.effect("such as that of random numbers loses neither the result nor the permit", () =>
+    Effect.gen(function* () {
+      const { fork, lines, paths, tickets } = yield* fleet(() => ({ status: 429 }), { gate: { concurrency: 1 } })
+      const random = { nextIntUnsafe: throwing, nextDoubleUnsafe: throwing }
+      const create = yield* fork(Effect.flip(Effect.provideService(tickets.create(newTicket()), Random.Random, random)))
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude(yield* yield* Fiber.join(create), { _tag: "RipioHttpError" })
+      yield* fork(tickets.create(newTicket()))
+      assert.strictEqual(paths.length, 2)
+      assert.deepStrictEqual(lines(), [])
+    })
+  )
+})
