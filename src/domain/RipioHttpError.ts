@@ -20,7 +20,7 @@ export class TransportFailed extends Schema.TaggedError<TransportFailed>("effect
     description: Schema.String,
     /** The system's error code, if there is one: `ECONNREFUSED`, `ENOTFOUND`, `ECONNRESET`, ... */
     code: Schema.optionalKey(Schema.String),
-    /** Whether any part of the request may have been sent. `false` only if there certainly was no connection. */
+    /** Whether the request may have been sent. `false` only if it certainly was not sent. */
     mayHaveBeenSent: Schema.Boolean
   }
 ) {

@@ -62,8 +62,8 @@ export class SupportTickets extends Context.Service<
     /**
      * Creates a ticket and returns it as `Pending`.
      *
-     * The ticket is sent at most once. The request is repeated only if it certainly was not sent (there was no connection),
-     * and sent once more with a new token if the API rejects the token.
+     * The ticket is sent at most once. The request is repeated only if it certainly was not sent, and
+     * sent once more with a new token if the API rejects the token.
      *
      * Fails with
      * - `RipioHttpError` if no ticket was created: nothing was sent, or the response came from something in front of the

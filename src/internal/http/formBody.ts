@@ -91,8 +91,9 @@ declare const FixedLengthStream: (new (length: number) => TransformStream<Uint8A
 // Node and Bun send a stream with the length of the header, and never a second time. Deno and browsers send streams without
 // a length. Deno has the global `process` too.
 const sendsStreamsWithLength = (): boolean => {
-  if ("Deno" in globalThis || !("process" in globalThis)) return false
-  const { process } = globalThis
+  const globals: object = globalThis
+  if ("Deno" in globals || !("process" in globals)) return false
+  const { process } = globals
   if (!isObject(process) || !("versions" in process) || !isObject(process.versions)) return false
   return "node" in process.versions || "bun" in process.versions
 }
