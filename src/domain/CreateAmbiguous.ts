@@ -26,7 +26,8 @@ export class CreateAmbiguous extends Schema.TaggedError<CreateAmbiguous>("effect
     customerId: CustomerId,
     /**
      * SHA-256 in hex over the fields, and over the names, types and sizes of the files. It shows whether two attempts
-     * were the same ticket, without showing the content. See `contentHashOf`.
+     * were the same ticket, without showing the content. See `contentHashOf`. It is `unavailable` in a
+     * runtime without WebCrypto.
      */
     contentHash: Schema.String,
     /** When the first request began. If the ticket exists, it was created between then and this error. */

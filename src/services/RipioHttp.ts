@@ -64,7 +64,8 @@ export class RipioHttp extends Context.Service<
      * Fails with
      * - `Unauthenticated` if the API rejects the credentials, or two tokens in a row;
      * - `ApiError` if the API refuses the request with its own error body;
-     * - `RipioHttpError` if there is no usable response.
+     * - `RipioHttpError` if there is no usable response. Its reason is `InvalidRequest` if an argument, or the token of a
+     *   custom `AuthService`, is invalid at run time; nothing is sent then.
      */
     readonly execute: <A>(
       request: HttpClientRequest.HttpClientRequest,

@@ -106,7 +106,8 @@ export class SupportTickets extends Context.Service<
      *
      * Fails with
      * - `NotEnabled`, `NotFound` or `Unauthenticated` as soon as a poll does;
-     * - `OutcomePending` at the deadline, which also cancels a poll in flight.
+     * - `OutcomePending` at the deadline, which also cancels a poll in flight, at the end of the schedule, and for an
+     *   invalid argument, which its `lastError` names.
      */
     readonly awaitOutcome: (
       id: TicketId,

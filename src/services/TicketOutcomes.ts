@@ -56,7 +56,8 @@ export class TicketOutcomes extends Context.Service<
     /**
      * Records the outcome of a verified event. Any event shows that webhooks are active.
      *
-     * Fails with `OutcomeContradiction` if another outcome of the ticket is known. That is also logged and counted.
+     * Fails with `OutcomeContradiction` if another outcome of the ticket is known. That is also logged and counted. A value
+     * that is not an event at run time is ignored and logged as an error.
      */
     readonly publish: (event: TicketEvent) => Effect.Effect<void, OutcomeContradiction>
     /** Records an outcome from elsewhere, such as a response of the API. Fails as `publish` does. */

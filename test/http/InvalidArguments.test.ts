@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import {
   AuthService,
+  AuthStaticToken,
   contentHashOf,
   OutcomePending,
   RipioHttpError,
@@ -16,7 +17,7 @@ import {
   SupportTicketsLive
 } from "../../src/index.ts"
 import { ScriptedHttpClient } from "../../src/testing/index.ts"
-import { ticketId } from "../support/fixtures.ts"
+import { pending, ticketId } from "../support/fixtures.ts"
 import { scriptedHttp, scriptedTickets } from "../support/harness.ts"
 import { newTicket } from "../support/newTicket.ts"
 import { reasonOf } from "../support/reasonOf.ts"
@@ -207,6 +208,22 @@ describe("RipioHttp.execute", () => {
         }
       }
       assert.deepStrictEqual(yield* scripted.requests, [])
+    })
+  )
+
+  it.effect("fails with InvalidRequest for a token that was wiped after a call", () =>
+    Effect.gen(function* () {
+      const token = Redacted.make("a-token")
+      const scripted = yield* ScriptedHttpClient.make([{ status: 200, json: pending }])
+      const layer = SupportTicketsLive.layer.pipe(
+        Layer.provide(RipioHttpLive.layer({ environment: "sandbox" })),
+        Layer.provide([AuthStaticToken.layer({ token }), scripted.layer])
+      )
+      const { retrieve } = yield* Effect.provide(SupportTickets, layer)
+      yield* retrieve(ticketId)
+      Redacted.wipeUnsafe(token)
+      assert.deepInclude(reasonOf(yield* Effect.flip(retrieve(ticketId))), { _tag: "InvalidRequest" })
+      assert.lengthOf(yield* scripted.requests, 1)
     })
   )
 })

@@ -224,37 +224,27 @@ describe("AuthService.invalidate", () => {
     })
   )
 
-  it.effect("during an early renewal that fails drops the old token, and another renewal follows", () =>
-    Effect.gen(function* () {
-      const { accessToken, invalidate, times, token } = yield* scriptedAuth([
-        numberedToken(1, 100),
-        delayed({ status: 501 }, 1000),
-        numberedToken(2)
-      ])
-      const old = yield* accessToken
-      yield* TestClock.setTime(50_000)
-      assert.strictEqual(yield* token, "token-1")
-      yield* invalidate(old)
-      assert.deepStrictEqual(yield* within("1 second", token), { exit: Exit.succeed("token-2"), after: 1000 })
-      assert.deepStrictEqual(yield* times, [0, 50_000, 51_000])
-    })
-  )
-
-  it.effect("during an early renewal that returns the old token again sends a new request", () =>
-    Effect.gen(function* () {
-      const { accessToken, invalidate, times, token } = yield* scriptedAuth([
-        numberedToken(1, 100),
-        delayed(numberedToken(1, 50), 1000),
-        numberedToken(2)
-      ])
-      const old = yield* accessToken
-      yield* TestClock.setTime(50_000)
-      assert.strictEqual(yield* token, "token-1")
-      yield* invalidate(old)
-      assert.deepStrictEqual(yield* within("1 second", token), { exit: Exit.succeed("token-2"), after: 1000 })
-      assert.deepStrictEqual(yield* times, [0, 50_000, 51_000])
-    })
-  )
+  const renewals = {
+    "that fails": { status: 501 },
+    "that returns the old token again": numberedToken(1, 50)
+  }
+  for (const [title, renewal] of Object.entries(renewals)) {
+    it.effect(`during an early renewal ${title} drops the old token and sends a new request`, () =>
+      Effect.gen(function* () {
+        const { accessToken, invalidate, times, token } = yield* scriptedAuth([
+          numberedToken(1, 100),
+          delayed(renewal, 1000),
+          numberedToken(2)
+        ])
+        const old = yield* accessToken
+        yield* TestClock.setTime(50_000)
+        assert.strictEqual(yield* token, "token-1")
+        yield* invalidate(old)
+        assert.deepStrictEqual(yield* within("1 second", token), { exit: Exit.succeed("token-2"), after: 1000 })
+        assert.deepStrictEqual(yield* times, [0, 50_000, 51_000])
+      })
+    )
+  }
 
   it.effect("of a token that the endpoint returns again does not stop later renewals", () =>
     Effect.gen(function* () {
