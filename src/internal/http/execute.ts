@@ -1,4 +1,5 @@
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
@@ -176,7 +177,9 @@ export const makeExecute = ({
       if (call.poll !== undefined) metrics.polls.updateUnsafe(1, context)
       const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
       const authorized = HttpClientRequest.bearerToken(request, token)
-      const sending = isWrite ? new Attempt(authorized) : undefined
+      const sending = isWrite
+        ? new Attempt(authorized, call.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+        : undefined
       const result = Effect.matchEffect(sendOnce(authorized, secrets, sending), {
         onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
         onSuccess: (response) => toResult(response, token, attempts)
