@@ -120,7 +120,7 @@ export class AccountGate implements PolledAccount {
   private reservedAt: number | undefined
   private isReserving = false
   private timer: { readonly at: number; readonly cancel: () => void } | undefined
-  // Of the layer: all times of the gate are of one clock, whoever visits it.
+  // Of the layer, so that all times of the gate are of one clock.
   private readonly context: Context.Context<never>
   private readonly clock: Clock.Clock
   private readonly concurrency: number
@@ -271,7 +271,7 @@ export class AccountGate implements PolledAccount {
 
   private readonly random = (): number => Context.get(this.context, Random.Random).nextDoubleUnsafe()
 
-  /** There was a response of the API that is no failure of the account. */
+  /** The API responded, which is a success of the account. */
   private succeeded(fiber: AnyFiber): void {
     this.throttling.reset()
     this.lastFailure = undefined

@@ -107,7 +107,7 @@ describe("a response that asks for a pause", () => {
     })
   )
 
-  it.effect("is obeyed also if it ends before the pause of polls that nobody asked for", () =>
+  it.effect("is obeyed also if it ends before the pause of polls after a 429 without a time", () =>
     Effect.gen(function* () {
       // A poll is refused without a time, and a call then with one that ends earlier.
       const { at, fork, tickets, waitForAll } = yield* fleet(

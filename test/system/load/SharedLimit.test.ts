@@ -58,7 +58,7 @@ const perWindow = (...redis: ReadonlyArray<string>) =>
   })
 
 describe("a limit of requests and two processes", () => {
-  it.live("is kept by both together if they share it on Redis", () =>
+  it.live("holds for both together if they share it on Redis", () =>
     Effect.gen(function* () {
       const { limit } = rateLimit
       const [shared, alone] = yield* Effect.all([Effect.flatMap(startRedis, perWindow), perWindow()])
