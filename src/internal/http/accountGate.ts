@@ -4,7 +4,6 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import { describe } from "../../domain/describe.ts"
@@ -21,25 +20,12 @@ import { AccountPause } from "./pause.ts"
 import type { ReserveRequest } from "./rateLimit.ts"
 import { requestedDelay } from "./retry.ts"
 import { startTimer } from "./timeoutOrElse.ts"
-import { type Linked, WaitQueue } from "./waitQueue.ts"
-
-type AnyFiber = Fiber.Fiber<unknown, unknown>
+import { Release } from "./release.ts"
+import { type AnyFiber, Permit, type Visit, Waiter } from "./visit.ts"
+import { WaitQueue } from "./waitQueue.ts"
 
 /** The failure to reach the API, or `undefined` if there was a response. */
 type FailureOf<E> = (error: E) => RipioHttpError | undefined
-
-/** One call or poll at the gate. */
-export interface Visit {
-  readonly fiber: AnyFiber
-  /** The wait that polls, or `undefined` for a call of the program. */
-  readonly poll: Poll | undefined
-  /** The error of a call that is not sent, because the account is held back for too long. */
-  readonly heldBack: (reason: RateLimited) => RipioHttpError
-  /** Set by the gate while the visit may send. */
-  permit: Permit | undefined
-  /** Set by the gate while the visit is in the queue. */
-  waiter: Waiter | undefined
-}
 
 // A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
 const maxPause = 60 * 60 * 1000
@@ -47,52 +33,8 @@ const maxPause = 60 * 60 * 1000
 // While polls wait, at most this many calls in a row go before the oldest poll.
 const maxCallsInRow = 3
 
-// The queue is released over this time after a pause, at a rate with these bounds between two requests.
-const releaseMillis = 1500
-const minInterval = 0.75
-const maxInterval = 20
-
-// A release that could not send for longer than this does not catch up, because that would be a burst.
-const maxLag = 30
-
 // A reserved request that was not sent in time belongs to a window that has passed.
 const reservationLifetime = 100
-
-/** A visit in the queue. */
-export class Waiter implements Linked<Waiter> {
-  readonly visit: Visit
-  readonly since: number
-  /** For how long the account had been held back in all when the visit came. */
-  readonly heldBefore: number
-  previous: Waiter | undefined
-  next: Waiter | undefined
-  readonly resume: (effect: Effect.Effect<void, RipioHttpError>) => void
-
-  constructor(
-    visit: Visit,
-    since: number,
-    heldBefore: number,
-    resume: (effect: Effect.Effect<void, RipioHttpError>) => void
-  ) {
-    this.visit = visit
-    this.since = since
-    this.heldBefore = heldBefore
-    this.resume = resume
-  }
-}
-
-/** The right to send one request. */
-export class Permit {
-  readonly poll: Poll | undefined
-  readonly isProbe: boolean
-  /** Whether a request was sent. Without a token there is none, and a `Retry-After` of the token endpoint is not ours. */
-  isSent = false
-
-  constructor(poll: Poll | undefined, isProbe: boolean) {
-    this.poll = poll
-    this.isProbe = isProbe
-  }
-}
 
 /**
  * The gate of one account: it limits the requests in flight, holds all of them back while the API asks for it, and lets
@@ -114,9 +56,7 @@ export class AccountGate implements PolledAccount {
   private readonly throttling = new GrowingPause()
   private readonly pause = new AccountPause()
   private isPauseLong = false
-  private release:
-    | { readonly interval: number; readonly includesCalls: boolean; nextAt: number; remaining: number }
-    | undefined
+  private release: Release | undefined
   private reservedAt: number | undefined
   private isReserving = false
   private timer: { readonly at: number; readonly cancel: () => void } | undefined
@@ -378,12 +318,7 @@ export class AccountGate implements PolledAccount {
 
   private startRelease(now: number, includesCalls: boolean): void {
     const waiting = this.polls.size + (includesCalls ? this.calls.size : 0)
-    if (waiting === 0) return
-    const interval = Math.min(Math.max(releaseMillis / waiting, minInterval), maxInterval)
-    // Processes that were held back together do not return at the same moment. The call that ends the pause is alone, and
-    // its retry has a jitter.
-    const start = waiting === 1 ? now : now + this.random() * 4 * maxInterval
-    this.release = { interval, includesCalls, nextAt: start, remaining: waiting }
+    if (waiting > 0) this.release = new Release(now, waiting, includesCalls, this.random)
   }
 
   private enqueue(visit: Visit, now: number, resume: (effect: Effect.Effect<void, RipioHttpError>) => void): void {
@@ -448,14 +383,13 @@ export class AccountGate implements PolledAccount {
     if (ended === "all") this.isPauseLong = false
     if (now < pause.callAt) return this.wakeAt(pause.callAt)
     const { release } = this
-    const isPaced = release !== undefined && now < release.nextAt
+    const isPaced = release?.holdsBack(now) === true
     const isCallHeld = isPaced && release.includesCalls
     const isPollHeld = now < pause.pollAt || (outage.isActive ? now < outage.nextProbe : isPaced)
     const call = isCallHeld ? undefined : this.calls.first
     const poll = isPollHeld ? undefined : this.polls.first
     if (call === undefined && poll === undefined) {
-      // In steps, because a timer for each of many waiters would take time.
-      const nextStep = isPaced ? Math.max(release.nextAt, now + 5 + 10 * this.random()) : now
+      const nextStep = isPaced ? release.nextStep(now, this.random) : now
       const callAt = this.calls.size === 0 ? Infinity : nextStep
       const pollAt =
         this.polls.size === 0 ? Infinity : Math.max(pause.pollAt, outage.isActive ? outage.nextProbe : nextStep)
@@ -487,10 +421,7 @@ export class AccountGate implements PolledAccount {
     } else {
       this.callsInRow = this.polls.size === 0 ? 0 : this.callsInRow + 1
     }
-    if (release !== undefined) {
-      release.nextAt = Math.max(release.nextAt, now - maxLag) + release.interval
-      if (--release.remaining === 0) this.release = undefined
-    }
+    if (release?.sent(now) === true) this.release = undefined
     visit.permit = new Permit(poll, isProbe)
     waiter.resume(Effect.void)
   }

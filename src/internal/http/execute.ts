@@ -29,11 +29,12 @@ import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import * as metrics from "../metrics.ts"
 import { token } from "../options.ts"
 import type { AccountErrors } from "./accountErrors.ts"
-import type { AccountGate, Permit, Visit } from "./accountGate.ts"
+import type { AccountGate } from "./accountGate.ts"
 import { CurrentPoll } from "./currentPoll.ts"
 import type { Detach } from "./detach.ts"
 import { isTransient, retryWith, wasNotSent } from "./retry.ts"
 import { Attempt, type SendOnce } from "./sendOnce.ts"
+import type { Permit, Visit } from "./visit.ts"
 
 /** Sends a request of an account and decodes the response. */
 export type Execute = <A>(
