@@ -79,42 +79,6 @@ describe("a thousand tickets of one account at a real server", () => {
     })
   )
 
-  it.live.each([429, 503])(
-    "sends at most 40 requests into 3 s of %i with Retry-After, and is released spread",
-    (status) =>
-      Effect.gen(function* () {
-        const { lines, seen, waitForAll } = yield* start({
-          latency: 20,
-          phases: [{ until: 3000, respond: status === 429 ? "429" : "503", asksForRest: true }, created]
-        })
-        yield* waitForAll(1000)
-        const times = timesOf(yield* seen)
-        assert.isAtMost(times.filter((at) => at < 3000).length, 40)
-        assert.isAtMost(maxPerTenth(times.filter((at) => at >= 3000)), 200)
-        // Failures of several tickets are an outage too. A 429 is not.
-        assert.strictEqual(lines.length, status === 429 ? 0 : 2)
-      })
-  )
-
-  it.live.each(["503", "close"] as const)(
-    "sends at most 150 requests in 8 s of outage, and is back within 12 s: %s",
-    (respond) =>
-      Effect.gen(function* () {
-        const { lines, seen, waitForAll } = yield* start({
-          latency: 20,
-          phases: [{ until: 1000, respond: "pending" }, { until: 9000, respond }, created]
-        })
-        yield* waitForAll(1000)
-        const times = timesOf(yield* seen)
-        assert.isAtMost(times.filter((at) => at >= 1000 && at < 9000).length, 150)
-        assert.isAtMost(times.at(-1) ?? Infinity, 9000 + 12_000)
-        assert.deepStrictEqual(
-          lines.map((line) => line.split(" ")[0]),
-          ["Warn", "Info"]
-        )
-      })
-  )
-
   it.live("goes on if every permit is held by a caller whose token has just been refused", () =>
     Effect.gen(function* () {
       const { run, seen, tickets } = yield* start({ latency: 30, phases: [created], refuseTokenAfter: 32 })
@@ -154,5 +118,44 @@ describe("a thousand tickets of one account at a real server", () => {
       assert.isAtMost(Math.max(...between), 10_000 * 1.05)
       assert.isAtLeast(Math.min(...between), 10_000 * 0.95)
     })
+  )
+})
+
+// At the same time, because they mostly wait.
+describe.concurrent("a thousand tickets of one account and a server that fails", () => {
+  it.live.each([429, 503])(
+    "sends at most 40 requests into 3 s of %i with Retry-After, and is released spread",
+    (status) =>
+      Effect.gen(function* () {
+        const { lines, seen, waitForAll } = yield* start({
+          latency: 20,
+          phases: [{ until: 3000, respond: status === 429 ? "429" : "503", asksForRest: true }, created]
+        })
+        yield* waitForAll(1000)
+        const times = timesOf(yield* seen)
+        assert.isAtMost(times.filter((at) => at < 3000).length, 40)
+        assert.isAtMost(maxPerTenth(times.filter((at) => at >= 3000)), 200)
+        // Failures of several tickets are an outage too. A 429 is not.
+        assert.strictEqual(lines.length, status === 429 ? 0 : 2)
+      })
+  )
+
+  it.live.each(["503", "close"] as const)(
+    "sends at most 150 requests in 8 s of outage, and is back within 12 s: %s",
+    (respond) =>
+      Effect.gen(function* () {
+        const { lines, seen, waitForAll } = yield* start({
+          latency: 20,
+          phases: [{ until: 1000, respond: "pending" }, { until: 9000, respond }, created]
+        })
+        yield* waitForAll(1000)
+        const times = timesOf(yield* seen)
+        assert.isAtMost(times.filter((at) => at >= 1000 && at < 9000).length, 150)
+        assert.isAtMost(times.at(-1) ?? Infinity, 9000 + 12_000)
+        assert.deepStrictEqual(
+          lines.map((line) => line.split(" ")[0]),
+          ["Warn", "Info"]
+        )
+      })
   )
 })
