@@ -11,6 +11,11 @@ import * as TicketWebhooksLive from "../layers/TicketWebhooksLive.ts"
 import { MissingVariables } from "./exit.ts"
 import { isTerminal } from "./output.ts"
 
+type Secret = "RIPIO_CLIENT_SECRET" | "RIPIO_WEBHOOK_SECRETS"
+
+const unless = <const Name extends string>(condition: boolean, name: Name): ReadonlyArray<Name> =>
+  condition ? [] : [name]
+
 const isSet = (variable: string) => Effect.map(Config.option(Config.Redacted(variable)), Option.isSome)
 
 // The prompt is on stderr, so stdout may be a pipe.
@@ -27,13 +32,13 @@ const promptFor = (variable: string) =>
 
 /** The environment. A secret that is not set is read from a prompt, if there is a terminal. */
 const environmentWith = Effect.fnUntraced(function* (
-  secret: string,
-  missing: Effect.Effect<ReadonlyArray<string>, Config.ConfigError> = Effect.succeed([])
+  secret: Secret,
+  missing: Effect.Effect<MissingVariables["variables"], Config.ConfigError> = Effect.succeed([])
 ) {
   const environment = yield* ConfigProvider.ConfigProvider
   const hasSecret = yield* isSet(secret)
   const needsPrompt = !hasSecret && (yield* canPrompt)
-  const variables = [...(yield* missing), ...(hasSecret || needsPrompt ? [] : [secret])]
+  const variables = [...(yield* missing), ...unless(hasSecret || needsPrompt, secret)]
   if (variables.length > 0) return yield* new MissingVariables({ variables })
   if (!needsPrompt) return environment
   const value = yield* promptFor(secret)
@@ -42,10 +47,7 @@ const environmentWith = Effect.fnUntraced(function* (
 
 const missingOfAccount = Effect.gen(function* () {
   const hasServer = (yield* isSet("RIPIO_BASE_URL")) || (yield* isSet("RIPIO_ENVIRONMENT"))
-  return [
-    ...(hasServer ? [] : ["RIPIO_ENVIRONMENT (sandbox or production) or RIPIO_BASE_URL"]),
-    ...((yield* isSet("RIPIO_CLIENT_ID")) ? [] : ["RIPIO_CLIENT_ID"])
-  ]
+  return [...unless(hasServer, "RIPIO_ENVIRONMENT"), ...unless(yield* isSet("RIPIO_CLIENT_ID"), "RIPIO_CLIENT_ID")]
 })
 
 /** The client of the account that the environment configures. */

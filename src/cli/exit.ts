@@ -12,7 +12,7 @@ import type { NotEnabled, NotFound } from "../domain/TicketError.ts"
 import type { TicketRejected } from "../domain/TicketRejected.ts"
 import type { WebhookRejected } from "../domain/WebhookRejected.ts"
 import { Output } from "./output.ts"
-import { printJson } from "./root.ts"
+import { commandName, printJson } from "./root.ts"
 
 /** The exit codes of the program. An error of the library has its `_tag` here. */
 export const exitCodes = {
@@ -43,12 +43,18 @@ export class ExitWith extends Schema.TaggedError<ExitWith>()("ExitWith", { exitC
   }
 }
 
-/** Variables are not set without which a command cannot run. */
+/** Variables that a command needs are not set. */
 export class MissingVariables extends Schema.TaggedError<MissingVariables>()("MissingVariables", {
-  variables: Schema.Array(Schema.String)
+  variables: Schema.Array(
+    Schema.Literals(["RIPIO_ENVIRONMENT", "RIPIO_CLIENT_ID", "RIPIO_CLIENT_SECRET", "RIPIO_WEBHOOK_SECRETS"])
+  )
 }) {
   override get message() {
-    return `The configuration is incomplete. Set ${this.variables.join(", ")} in the environment`
+    const names = this.variables.map((name) => (name === "RIPIO_ENVIRONMENT" ? `${name} (or RIPIO_BASE_URL)` : name))
+    const advice = this.variables.includes("RIPIO_WEBHOOK_SECRETS")
+      ? ""
+      : `. To try it without an account, run ${commandName} sandbox`
+    return `The configuration is incomplete. Set ${names.join(", ")} in the environment${advice}`
   }
 }
 

@@ -25,13 +25,15 @@ const parseDuration = (text: string): Option.Option<Duration.Duration> => {
   )
 }
 
-const expectedDuration = (text: string) => `expected a duration such as 90s, 15m or 2h, got "${text}"`
+const expectedDuration = () => "a duration such as 90s, 15m or 2h"
 
 export const durationFlag = (name: string) =>
   Flag.String(name).pipe(Flag.withMetavar("duration"), Flag.filterMap(parseDuration, expectedDuration))
 
 export const portFlag = Flag.Int("port").pipe(
-  Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }, { expected: "a port from 0 to 65535" })))
+  Flag.withSchema(
+    Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }, { expected: "a port from 0 to 65535" }))
+  )
 )
 
 const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/u.test(new URL(text).protocol)
@@ -39,7 +41,7 @@ const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/u.
 export const urlFlag = (name: string) =>
   Flag.String(name).pipe(
     Flag.withMetavar("url"),
-    Flag.filter(isHttpUrl, (text) => `expected a URL of http or https, got "${text}"`)
+    Flag.filter(isHttpUrl, () => "a URL of http or https")
   )
 
 /** Reads a file that a flag names. */

@@ -1,11 +1,11 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
-import * as References from "effect/References"
 import type { SupportTicket } from "../domain/SupportTicket.ts"
 import { isTicketId, type TicketId } from "../domain/TicketId.ts"
+import { type LogLine, makeLineLogger } from "./log.ts"
 import { Output } from "./output.ts"
-import { commandName, printResult } from "./root.ts"
+import { commandName, printJson, printResult } from "./root.ts"
 import { ticketLine } from "./wait.ts"
 
 /**
@@ -14,16 +14,15 @@ import { ticketLine } from "./wait.ts"
  */
 export const makeInterruption = Effect.gen(function* () {
   const output = yield* Output
-  const lines: Array<string> = []
+  const lines: Array<LogLine> = []
   let ticketId: TicketId | undefined
   let notice: Fiber.Fiber<void> | undefined
 
-  const logger = Logger.make(({ fiber, logLevel, message }) => {
-    if (logLevel !== "Warn" && logLevel !== "Error") return
-    const annotations = Object.entries(fiber.getRef(References.CurrentLogAnnotations))
-    const details = annotations.map(([name, value]) => `${name}=${String(value)}`).join(" ")
-    lines.push(`${[message].flat().map(String).join(" ")}${details === "" ? "" : ` (${details})`}`)
-    const logged: unknown = fiber.getRef(References.CurrentLogAnnotations)["ticketId"]
+  const logger = makeLineLogger((line) => {
+    const { annotations } = line
+    // The lines about a create have the customer.
+    if ("customerId" in annotations) lines.push(line)
+    const logged = annotations["ticketId"]
     if (isTicketId(logged)) ticketId = logged
   })
 
@@ -54,7 +53,10 @@ export const makeInterruption = Effect.gen(function* () {
         return yield* printResult(ticketLine(ticket), ticket)
       }
       if (lines.length === 0) return yield* output.message("Interrupted. No ticket was sent.")
-      for (const line of lines) yield* output.message(`Interrupted. ${line}`)
+      for (const { annotations, text } of lines) {
+        yield* output.message(`Interrupted. ${text}`)
+        yield* printJson({ _tag: "Interrupted", message: text, ...annotations })
+      }
     })
   }
 })

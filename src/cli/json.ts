@@ -7,7 +7,9 @@ import * as Redacted from "effect/Redacted"
 const unsafe = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu
 
 const escape = (char: string): string =>
-  Array.from({ length: char.length }, (_, index) => `\\u${char.charCodeAt(index).toString(16).padStart(4, "0")}`).join("")
+  Array.from({ length: char.length }, (_, index) => `\\u${char.charCodeAt(index).toString(16).padStart(4, "0")}`).join(
+    ""
+  )
 
 /**
  * A value of the library as one line of JSON, for programs in any language: durations in milliseconds, times in ISO 8601,
@@ -22,5 +24,7 @@ const plain = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(plain)
   if (!Predicate.isObject(value)) return value
   const fields = Object.entries(value).map(([key, field]) => [key, plain(field)])
-  return Object.fromEntries(value instanceof Error ? [["_tag", value.name], ["message", value.message], ...fields] : fields)
+  return Object.fromEntries(
+    value instanceof Error ? [["_tag", value.name], ["message", value.message], ...fields] : fields
+  )
 }

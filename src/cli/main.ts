@@ -8,6 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { defaultTeardown } from "effect/Runtime"
+import { layerStderrLogger } from "./log.ts"
 import { layerOutput, Output } from "./output.ts"
 import { runProgram } from "./program.ts"
 import { layerTerminal } from "./terminal.ts"
@@ -31,7 +32,7 @@ process.once("SIGTERM", () => {
 
 runProgram(packageVersion, process.argv.slice(2)).pipe(
   Effect.tapCause(reportDefect),
-  Effect.provide(Layer.merge(layerNode, layerOutput)),
+  Effect.provide(Layer.mergeAll(layerNode, Layer.provideMerge(layerStderrLogger, layerOutput))),
   NodeRuntime.runMain({
     disableErrorReporting: true,
     teardown: (exit, _onExit) =>

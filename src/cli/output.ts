@@ -51,23 +51,23 @@ export const layerOutput: Layer.Layer<Output> = Layer.effect(
     stderr.on("error", () => {})
 
     const showsProgress = isTerminal(stderr)
-    let hasProgress = false
+    let progress = ""
     const withoutProgress = (text: string) => {
-      const prefix = hasProgress ? returnToStart : ""
-      hasProgress = false
+      const prefix = progress === "" ? "" : returnToStart
+      progress = ""
       return prefix + text
     }
-    const clearProgress = Effect.suspend(() => (hasProgress ? write(stderr, withoutProgress("")) : Effect.void))
+    const clearProgress = Effect.suspend(() => (progress === "" ? Effect.void : write(stderr, withoutProgress(""))))
 
     return Output.of({
       result: (line) => Effect.andThen(clearProgress, write(stdout, `${line}\n`)),
       message: (line) => Effect.suspend(() => write(stderr, withoutProgress(`${line}\n`))),
       progress: (line) =>
         Effect.suspend(() => {
-          if (!showsProgress) return Effect.void
-          const text = withoutProgress(line.slice(0, Math.max(0, (stderr.columns || 80) - 1)))
-          hasProgress = true
-          return write(stderr, returnToStart + text)
+          const shown = line.slice(0, Math.max(0, (stderr.columns || 80) - 1))
+          if (!showsProgress || shown === progress) return Effect.void
+          progress = shown
+          return write(stderr, returnToStart + shown)
         }),
       clearProgress,
       isTerminal: showsProgress,

@@ -2,9 +2,9 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { randomBytes } from "node:crypto"
 import { Sandbox } from "../testing/Sandbox.ts"
 import { optionalSigningSecret } from "./account.ts"
 import { reportError } from "./exit.ts"
@@ -17,17 +17,27 @@ const defaultPort = 4747
 
 const outcomes = { created: "Created", failed: "Failed", pending: "Pending" } as const
 
+const newSecret = () => Hex.encode(crypto.getRandomValues(new Uint8Array(24)))
+
 /** Sends a webhook to its receiver, and reports how that went. */
 const deliverTo =
   (url: string, report: (line: string) => void) =>
   async (webhook: Request): Promise<Response> => {
     const { headers, method, signal } = webhook
     try {
-      const response = await fetch(url, { method, headers, body: await webhook.arrayBuffer(), signal, redirect: "manual" })
+      const response = await fetch(url, {
+        method,
+        headers,
+        body: await webhook.arrayBuffer(),
+        signal,
+        redirect: "manual"
+      })
       report(`Webhook: ${url} responded with ${response.status}`)
       return response
     } catch (cause) {
-      report(`Webhook: ${url} did not respond: ${cause instanceof Error ? String(cause.cause ?? cause.message) : String(cause)}`)
+      report(
+        `Webhook: ${url} did not respond: ${cause instanceof Error ? String(cause.cause ?? cause.message) : String(cause)}`
+      )
       throw cause
     }
   }
@@ -56,7 +66,7 @@ export const sandbox = Command.make(
     function* ({ after, outcome, port, webhookUrl }) {
       const output = yield* Output
       const sandbox = yield* Sandbox
-      const secret = (yield* optionalSigningSecret) ?? Redacted.make(randomBytes(24).toString("hex"))
+      const secret = (yield* optionalSigningSecret) ?? Redacted.make(newSecret())
       const report = (line: string) => void Effect.runFork(output.message(line))
 
       yield* sandbox.onCreate({ outcome: outcomes[outcome], after })

@@ -11,6 +11,7 @@ import { openAttachment } from "./attachment.ts"
 import { exitCodes, ExitWith, reportError } from "./exit.ts"
 import { durationFlag, ticketIdArgument } from "./flags.ts"
 import { makeInterruption } from "./interruption.ts"
+import { layerNoLog } from "./log.ts"
 import { Output } from "./output.ts"
 import { printResult } from "./root.ts"
 import { ticketLine, waitForOutcome } from "./wait.ts"
@@ -32,6 +33,7 @@ const exampleCustomer = "3f2a7c1e-5b1d-4c0e-9a57-0d7f4b1c2e3d"
 export const retrieve = Command.make("retrieve", { id: ticketIdArgument }, ({ id }) =>
   SupportTickets.use((tickets) => tickets.retrieve(id)).pipe(
     Effect.provide(layerAccount),
+    Effect.provide(layerNoLog),
     Effect.matchEffect({ onSuccess: printTicket, onFailure: reportError })
   )
 ).pipe(
@@ -42,6 +44,7 @@ export const retrieve = Command.make("retrieve", { id: ticketIdArgument }, ({ id
 const awaitCommand = Command.make("await", { id: ticketIdArgument, deadline }, ({ deadline, id }) =>
   waitForOutcome(id, { deadline: Option.getOrUndefined(deadline), isNew: false }).pipe(
     Effect.provide(layerAccount),
+    Effect.provide(layerNoLog),
     Effect.matchEffect({ onSuccess: printTicket, onFailure: reportError })
   )
 ).pipe(

@@ -73,7 +73,8 @@ const toPending = (
   })
 
 const describeProgress = (elapsed: Duration.Duration, { last, polls }: PollResults): string => {
-  const time = Duration.format(Duration.seconds(Math.floor(Duration.toSeconds(elapsed))))
+  const seconds = Math.floor(Duration.toSeconds(elapsed))
+  const time = seconds === 0 ? "0s" : Duration.format(Duration.seconds(seconds))
   const error = last?._tag === "RipioHttpError" ? `. The last poll failed: ${last.reason.message}` : ""
   return `pending for ${time}, ${polls === 1 ? "1 poll" : `${polls} polls`}${error}`
 }

@@ -89,9 +89,7 @@ const send = Command.make(
       if (!ok) return yield* new NotDelivered({ status, issue: `${to} responded with ${status}` })
       return yield* printResult(`${status}`, { status })
     }).pipe(Effect.catch(reportError))
-).pipe(
-  Command.withDescription("Send a webhook to a receiver, signed with the first secret of RIPIO_WEBHOOK_SECRETS")
-)
+).pipe(Command.withDescription("Send a webhook to a receiver, signed with the first secret of RIPIO_WEBHOOK_SECRETS"))
 
 /** Verifies webhooks, and prints why one is rejected. The log of the library does so at most once a minute. */
 const layerVerbose = Layer.effect(
