@@ -1,6 +1,6 @@
 // Bundles the command line into one file without dependencies, with the licenses of what it contains.
 import { readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import * as esbuild from "esbuild"
 import manifest from "../package.json" with { type: "json" }
 
@@ -15,8 +15,6 @@ const options = {
   format: "esm",
   target: "node22",
   minify: true,
-  // Names of errors and services are visible.
-  keepNames: false,
   metafile: true,
   define: { packageVersion: JSON.stringify(manifest.version) }
 } as const satisfies esbuild.BuildOptions
@@ -31,4 +29,3 @@ const licenses = packagesIn(Object.keys(metafile.inputs)).map(
   (folder) => `${folder.replace("node_modules/", "")}\n\n${readFileSync(join(root, folder, "LICENSE"), "utf8")}`
 )
 await esbuild.build({ ...options, footer: { js: `/*\nThis file contains:\n\n${licenses.join("\n")}*/` } })
-void dirname

@@ -89,6 +89,10 @@ export class NotDelivered extends Schema.TaggedError<NotDelivered>()("NotDeliver
   }
 }
 
+/** Why `fetch` failed. Its own message is the same for every reason. */
+export const reasonOf = (cause: unknown): string =>
+  cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause)
+
 /** The errors that end a command. */
 export type CommandError =
   | ConfigError

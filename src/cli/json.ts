@@ -20,7 +20,8 @@ export const toJsonLine = (value: object): string => JSON.stringify(plain(value)
 const plain = (value: unknown): unknown => {
   if (Duration.isDuration(value)) return Duration.toMillis(value)
   if (DateTime.isDateTime(value)) return DateTime.formatIso(value)
-  if (Redacted.isRedacted(value)) return String(value)
+  // `JSON.stringify` does not show its value.
+  if (Redacted.isRedacted(value)) return value
   if (Array.isArray(value)) return value.map(plain)
   if (!Predicate.isObject(value)) return value
   const fields = Object.entries(value).map(([key, field]) => [key, plain(field)])

@@ -22,9 +22,11 @@ const completions = Command.make(
     )
   },
   ({ shell }): Effect.Effect<void, never, Output> =>
-    Output.use((output) =>
-      output.result(Completions.generate(commandName, shell, Completions.fromCommand(program)).trimEnd())
-    )
+    Output.use((output) => {
+      const script = Completions.generate(commandName, shell, Completions.fromCommand(program))
+      // The script names a flag of Effect that this program has as a command.
+      return output.result(script.replaceAll("--completions", "completions").trimEnd())
+    })
 ).pipe(Command.withDescription("Print a script that completes the commands and flags in a shell"))
 
 const program = root.pipe(

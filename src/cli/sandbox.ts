@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { Sandbox } from "../testing/Sandbox.ts"
 import { optionalSigningSecret } from "./account.ts"
-import { reportError } from "./exit.ts"
+import { reasonOf, reportError } from "./exit.ts"
 import { durationFlag, portFlag, urlFlag } from "./flags.ts"
 import { Output } from "./output.ts"
 import { printResult } from "./root.ts"
@@ -35,9 +35,7 @@ const deliverTo =
       report(`Webhook: ${url} responded with ${response.status}`)
       return response
     } catch (cause) {
-      report(
-        `Webhook: ${url} did not respond: ${cause instanceof Error ? String(cause.cause ?? cause.message) : String(cause)}`
-      )
+      report(`Webhook: ${url} did not respond: ${reasonOf(cause)}`)
       throw cause
     }
   }

@@ -14,7 +14,7 @@ import * as TicketWebhookHandler from "../layers/TicketWebhookHandler.ts"
 import { TicketWebhooks } from "../services/TicketWebhooks.ts"
 import { signWebhook } from "../testing/SignWebhook.ts"
 import { layerWebhooks, signingSecret } from "./account.ts"
-import { NotDelivered, reportError } from "./exit.ts"
+import { NotDelivered, reasonOf, reportError } from "./exit.ts"
 import { portFlag, readFileOf, urlFlag } from "./flags.ts"
 import { Output } from "./output.ts"
 import { printResult } from "./root.ts"
@@ -63,9 +63,6 @@ const post = (url: string, request: RequestInit) =>
         Effect.fail(new NotDelivered({ issue: `${url} did not respond within ${Duration.format(responseTimeout)}` }))
     })
   )
-
-const reasonOf = (cause: unknown): string =>
-  cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause)
 
 const send = Command.make(
   "send",
