@@ -27,12 +27,12 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["**/node_modules/**", "test/system/package/**"]
+          exclude: ["**/node_modules/**", "test/system/{cli,package}/**"]
         }
       },
       {
         extends: true,
-        test: { name: "package", include: ["test/system/package/*.test.ts"], hookTimeout: 120_000 }
+        test: { name: "package", include: ["test/system/{cli,package}/*.test.ts"], hookTimeout: 120_000 }
       }
     ]
   }

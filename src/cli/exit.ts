@@ -89,9 +89,12 @@ export class NotDelivered extends Schema.TaggedError<NotDelivered>()("NotDeliver
   }
 }
 
-/** Why `fetch` failed. Its own message is the same for every reason. */
-export const reasonOf = (cause: unknown): string =>
-  cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause)
+/** Why `fetch` failed. Its own message is the same for every reason, and that of several addresses is empty. */
+export const reasonOf = (error: unknown): string => {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  if (!(cause instanceof Error)) return String(cause)
+  return cause.message === "" && "code" in cause ? String(cause.code) : cause.message
+}
 
 /** The errors that end a command. */
 export type CommandError =

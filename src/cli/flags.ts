@@ -36,12 +36,17 @@ export const portFlag = Flag.Int("port").pipe(
   )
 )
 
-const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/u.test(new URL(text).protocol)
+// A password would be a secret in a flag.
+const isHttpUrl = (text: string): boolean => {
+  if (!URL.canParse(text)) return false
+  const { password, protocol, username } = new URL(text)
+  return /^https?:$/u.test(protocol) && username === "" && password === ""
+}
 
 export const urlFlag = (name: string) =>
   Flag.String(name).pipe(
     Flag.withMetavar("url"),
-    Flag.filter(isHttpUrl, () => "a URL of http or https")
+    Flag.filter(isHttpUrl, () => "a URL of http or https, without credentials")
   )
 
 /** Reads a file that a flag names. */

@@ -46,9 +46,7 @@ export const waitForOutcome = Effect.fnUntraced(function* (
       : Effect.fail(error)
   )
   if (!output.isTerminal) return yield* wait
-  const showProgress = Effect.flatMap(elapsed, (elapsed) =>
-    output.progress(`Ticket ${ticketId}: ${describeProgress(elapsed, results)}`)
-  )
+  const showProgress = Effect.flatMap(elapsed, (elapsed) => output.progress(describeProgress(elapsed, results)))
   const keepShowing = Effect.forever(Effect.andThen(showProgress, Effect.sleep(refreshInterval)))
   return yield* Effect.ensuring(Effect.raceFirst(wait, keepShowing), output.clearProgress)
 })
@@ -75,8 +73,8 @@ const toPending = (
 const describeProgress = (elapsed: Duration.Duration, { last, polls }: PollResults): string => {
   const seconds = Math.floor(Duration.toSeconds(elapsed))
   const time = seconds === 0 ? "0s" : Duration.format(Duration.seconds(seconds))
-  const error = last?._tag === "RipioHttpError" ? `. The last poll failed: ${last.reason.message}` : ""
-  return `pending for ${time}, ${polls === 1 ? "1 poll" : `${polls} polls`}${error}`
+  const error = last?._tag === "RipioHttpError" ? `. The last one failed: ${last.reason.message}` : ""
+  return `Pending for ${time}, ${polls === 1 ? "1 poll" : `${polls} polls`}${error}`
 }
 
 /** A ticket as one line of text. */
