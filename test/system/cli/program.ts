@@ -8,7 +8,7 @@ import manifest from "../../../package.json" with { type: "json" }
 import { runSync } from "../../../scripts/run.ts"
 import { sightings } from "../../support/canary.ts"
 
-// The command line as it is published: from the tarball, in a folder without dependencies. Build first.
+// The command line of the packed package, in a folder without dependencies. Build first.
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 
