@@ -12,7 +12,7 @@ import type { NotEnabled, NotFound } from "../domain/TicketError.ts"
 import type { TicketRejected } from "../domain/TicketRejected.ts"
 import type { WebhookRejected } from "../domain/WebhookRejected.ts"
 import { Output } from "./output.ts"
-import { commandName, printJson } from "./root.ts"
+import { invocation, printJson } from "./root.ts"
 
 /** The exit codes of the program. An error of the library has its `_tag` here. */
 export const exitCodes = {
@@ -53,7 +53,7 @@ export class MissingVariables extends Schema.TaggedError<MissingVariables>()("Mi
     const names = this.variables.map((name) => (name === "RIPIO_ENVIRONMENT" ? `${name} (or RIPIO_BASE_URL)` : name))
     const advice = this.variables.includes("RIPIO_WEBHOOK_SECRETS")
       ? ""
-      : `. To try it without an account, run ${commandName} sandbox`
+      : `. To try it without an account, run ${invocation} sandbox`
     return `The configuration is incomplete. Set ${names.join(", ")} in the environment${advice}`
   }
 }

@@ -5,7 +5,7 @@ import type { SupportTicket } from "../domain/SupportTicket.ts"
 import { isTicketId, type TicketId } from "../domain/TicketId.ts"
 import { type LogLine, makeLineLogger } from "./log.ts"
 import { Output } from "./output.ts"
-import { commandName, printJson, printResult } from "./root.ts"
+import { invocation, printJson, printResult } from "./root.ts"
 import { ticketLine } from "./wait.ts"
 
 /**
@@ -47,7 +47,7 @@ export const makeInterruption = Effect.gen(function* () {
       if (notice !== undefined) yield* Fiber.interrupt(notice)
       if (ticketId !== undefined) {
         yield* output.message(
-          `Interrupted. Ticket ${ticketId} was created. Wait for its outcome: ${commandName} await ${ticketId}`
+          `Interrupted. Ticket ${ticketId} was created. Wait for its outcome: ${invocation} await ${ticketId}`
         )
         const ticket: SupportTicket = { _tag: "Pending", ticketId }
         return yield* printResult(ticketLine(ticket), ticket)

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { exitCodes, ExitWith } from "./exit.ts"
 import { canColor, Output } from "./output.ts"
-import { commandName, root } from "./root.ts"
+import { commandName, invocation, root } from "./root.ts"
 import { sandbox } from "./sandbox.ts"
 import * as tickets from "./tickets.ts"
 import { webhook } from "./webhook.ts"
@@ -57,7 +57,7 @@ const layerPresenter = Layer.effect(
               : output.message(onStderr.formatHelpDoc(event.helpDoc))
           case "InvalidInvocation": {
             const errors = withoutStrayValues(event.errors).map((error) => `Error: ${onStderr.formatCliError(error)}`)
-            const usage = `For the usage: ${event.commandPath.join(" ")} --help`
+            const usage = `For the usage: ${[invocation, ...event.commandPath.slice(1)].join(" ")} --help`
             return output.message([...errors, usage].join("\n"))
           }
           case "Version":

@@ -7,6 +7,9 @@ import { Output } from "./output.ts"
 /** The name that the package manager gives to the program. */
 export const commandName = "ripio-tickets"
 
+/** How the user has called the program, for messages that name a command. */
+export const invocation = process.env["npm_command"] === "exec" ? "npx effect-ripio-tickets" : commandName
+
 /** The program without its commands. They read its shared flags. */
 export const root = Command.make(commandName).pipe(
   Command.withSharedFlags({

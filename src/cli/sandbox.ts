@@ -10,7 +10,7 @@ import { optionalSigningSecret } from "./account.ts"
 import { reasonOf, reportError } from "./exit.ts"
 import { durationFlag, portFlag, urlFlag } from "./flags.ts"
 import { Output } from "./output.ts"
-import { printResult } from "./root.ts"
+import { invocation, printResult } from "./root.ts"
 import { serve } from "./serve.ts"
 
 const defaultPort = 4747
@@ -95,7 +95,7 @@ export const sandbox = Command.make(
         `The sandbox runs until Ctrl-C. In another terminal:
 
   export RIPIO_BASE_URL=${url} RIPIO_CLIENT_ID=${clientId} RIPIO_CLIENT_SECRET=${details.clientSecret}
-  npx effect-ripio-tickets raise --customer ${sandbox.customer} --summary "A deposit is missing" --description "Sent on Monday."
+  ${invocation} raise --customer ${sandbox.customer} --summary "A deposit is missing" --description "Sent on Monday."
 `
       )
       return yield* output.closed
