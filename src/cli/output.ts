@@ -15,8 +15,6 @@ export class Output extends Context.Service<
     readonly progress: (line: string) => Effect.Effect<void>
     /** Removes the progress line. */
     readonly clearProgress: Effect.Effect<void>
-    /** Whether a person can read stderr while the program runs. */
-    readonly isTerminal: boolean
     /** Ends when the reader of stdout has closed it, as `head` does. */
     readonly closed: Effect.Effect<void>
   }
@@ -70,7 +68,6 @@ export const layerOutput: Layer.Layer<Output> = Layer.effect(
           return write(stderr, returnToStart + shown)
         }),
       clearProgress,
-      isTerminal: showsProgress,
       closed: Deferred.await(closed)
     })
   })

@@ -34,11 +34,10 @@ const program = root.pipe(
   Command.withSubcommands([tickets.raise, tickets.await, tickets.retrieve, sandbox, webhook, completions])
 )
 
-// Arguments are printed only where no unknown flag precedes them: they may be the value of a flag that never existed, such
-// as that of a secret.
-const withoutStrayValues = (errors: ReadonlyArray<CliError.NonShowHelpErrors>) =>
-  errors.some((error) => error._tag === "UnrecognizedOption")
-    ? errors.filter((error) => error._tag !== "UnexpectedArgument")
+// After an unknown flag, what looks like a command may be the value of the flag, such as a secret. It is not printed.
+const withoutFlagValues = (errors: ReadonlyArray<CliError.NonShowHelpErrors>) =>
+  errors.some(({ _tag }) => _tag === "UnrecognizedOption")
+    ? errors.filter(({ _tag }) => _tag !== "UnknownSubcommand")
     : errors
 
 /** Help and the version are results. Help that was not asked for, and errors, are messages. */
@@ -56,7 +55,7 @@ const layerPresenter = Layer.effect(
               ? output.result(onStdout.formatHelpDoc(event.helpDoc))
               : output.message(onStderr.formatHelpDoc(event.helpDoc))
           case "InvalidInvocation": {
-            const errors = withoutStrayValues(event.errors).map((error) => `Error: ${onStderr.formatCliError(error)}`)
+            const errors = withoutFlagValues(event.errors).map((error) => `Error: ${onStderr.formatCliError(error)}`)
             const usage = `For the usage: ${[invocation, ...event.commandPath.slice(1)].join(" ")} --help`
             return output.message([...errors, usage].join("\n"))
           }

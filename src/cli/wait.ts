@@ -45,7 +45,6 @@ export const waitForOutcome = Effect.fnUntraced(function* (
       ? Effect.flatMap(elapsed, (elapsed) => Effect.fail(toPending(ticketId, elapsed, results, error)))
       : Effect.fail(error)
   )
-  if (!output.isTerminal) return yield* wait
   const showProgress = Effect.flatMap(elapsed, (elapsed) => output.progress(describeProgress(elapsed, results)))
   const keepShowing = Effect.forever(Effect.andThen(showProgress, Effect.sleep(refreshInterval)))
   return yield* Effect.ensuring(Effect.raceFirst(wait, keepShowing), output.clearProgress)

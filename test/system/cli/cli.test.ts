@@ -112,6 +112,7 @@ describe("errors", () => {
     readonly exitCode: number
     readonly tag: string
     readonly message: RegExp
+    readonly fields?: Record<string, unknown>
   }
   const retrieve = () => ["retrieve", unknownId]
 
@@ -151,7 +152,8 @@ describe("errors", () => {
         ),
       exitCode: 7,
       tag: "OutcomePending",
-      message: /The last error was This account has no ticket/u
+      message: /The last error was This account has no ticket/u,
+      fields: { polls: 1 }
     },
     CreateAmbiguous: {
       args: () => raiseArgs(),
@@ -216,7 +218,7 @@ describe("errors", () => {
     }
   }
 
-  for (const [name, { args, env, exitCode, inject, message, tag }] of Object.entries(failures)) {
+  for (const [name, { args, env, exitCode, fields = {}, inject, message, tag }] of Object.entries(failures)) {
     it(`exits with ${exitCode}: ${name}`, async () => {
       await inject?.()
       const result = await run([...(await args()), "--json"], { ...server.env, ...env?.() })
@@ -226,7 +228,7 @@ describe("errors", () => {
       const lines = result.stdout.split("\n")
       assert.strictEqual(lines.length, 2)
       const json = parse(lines[0]!)
-      assert.strictEqual(json["_tag"], tag)
+      assert.deepInclude(json, { _tag: tag, ...fields })
       assert.match(String(json["message"]), message)
       const messages = result.stderr.split("\n").filter((line) => !line.endsWith("Waiting for its outcome."))
       assert.deepStrictEqual(messages, [`Error: ${String(json["message"])}`, ""])
@@ -289,8 +291,13 @@ describe.concurrent("usage", () => {
   }
 
   it("a secret in a flag is refused, and not printed", async () => {
-    for (const flag of [["--client-secret", clientSecret], [`--client-secret=${clientSecret}`]]) {
-      const { exitCode, stderr } = await run(["retrieve", unknownId, ...flag], server.env)
+    for (const args of [
+      ["retrieve", unknownId, "--client-secret", clientSecret],
+      ["retrieve", unknownId, `--client-secret=${clientSecret}`],
+      ["--client-secret", clientSecret, "retrieve", unknownId],
+      ["webhook", "--client-secret", clientSecret]
+    ]) {
+      const { exitCode, stderr } = await run(args, server.env)
       assert.strictEqual(exitCode, 2)
       assert.match(stderr, /Unrecognized flag: --client-secret/u)
     }
