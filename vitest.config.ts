@@ -27,13 +27,13 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["**/node_modules/**", "test/system/package/**", "test/system/load/**"]
+          exclude: ["**/node_modules/**", "test/system/{cli,load,package}/**"]
         }
       },
       { extends: true, test: { name: "load", include: ["test/system/load/*.test.ts"] } },
       {
         extends: true,
-        test: { name: "package", include: ["test/system/package/*.test.ts"], hookTimeout: 120_000 }
+        test: { name: "package", include: ["test/system/{cli,package}/*.test.ts"], hookTimeout: 120_000 }
       }
     ]
   }

@@ -13,6 +13,7 @@ const parts = {
   hostile: "Hostile response",
   bundle: "Browser bundle",
   import: "Import",
+  start: "Start of the command line",
   types: "Type check"
 }
 const isPart = (name: string): name is keyof typeof parts => name in parts

@@ -98,11 +98,33 @@ const rules: Record<string, Rule> = {
       expected: ["src/layers/A.ts -> src/index.ts"]
     }
   },
-  "only testing imports testing": {
-    check: (modules) => violatingImports(modules, ({ from, to }) => !isIn("testing", from) && isIn("testing", to)),
+  "only testing and cli import testing": {
+    check: (modules) =>
+      violatingImports(modules, ({ from, to }) => !isInOneOf(["testing", "cli"], from) && isIn("testing", to)),
     example: {
-      files: { "src/layers/A.ts": `export { b } from "../testing/B.ts"`, "src/testing/C.ts": `import "./B.ts"` },
+      files: {
+        "src/layers/A.ts": `export { b } from "../testing/B.ts"`,
+        "src/testing/C.ts": `import "./B.ts"`,
+        "src/cli/d.ts": `import "../testing/B.ts"`
+      },
       expected: ["src/layers/A.ts -> src/testing/B.ts"]
+    }
+  },
+  "only cli imports cli": {
+    check: (modules) => violatingImports(modules, ({ from, to }) => !isIn("cli", from) && isIn("cli", to)),
+    example: {
+      files: { "src/node/A.ts": `import "../cli/b.ts"`, "src/cli/c.ts": `import "./b.ts"` },
+      expected: ["src/node/A.ts -> src/cli/b.ts"]
+    }
+  },
+  "cli imports nothing internal": {
+    check: (modules) => violatingImports(modules, ({ from, to }) => isIn("cli", from) && to.includes("/internal/")),
+    example: {
+      files: {
+        "src/cli/a.ts": `import "../layers/B.ts"\nimport "../internal/http/c.ts"\nimport "../testing/internal/d.ts"`,
+        "src/layers/B.ts": `import "../internal/http/c.ts"`
+      },
+      expected: ["src/cli/a.ts -> src/internal/http/c.ts", "src/cli/a.ts -> src/testing/internal/d.ts"]
     }
   },
   "only cli and node import modules of Node.js": {

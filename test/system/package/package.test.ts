@@ -51,7 +51,7 @@ describe("the packed package", () => {
 
   it("contains the declarations of each module, and source maps whose sources are in the package", () => {
     const missing = files
-      .filter((path) => path.endsWith(".js"))
+      .filter((path) => path.endsWith(".js") && path !== manifest.bin["ripio-tickets"])
       .flatMap((path) => {
         const declarations = path.replace(/js$/u, "d.ts")
         const maps = [`${path}.map`, `${declarations}.map`]
@@ -78,6 +78,7 @@ describe("the packed package", () => {
   })
 })
 
+const version = `${manifest.version}\n`
 const consumer = join(import.meta.dirname, "consumer.ts")
 const tsconfig = {
   compilerOptions: {
@@ -133,6 +134,10 @@ for (const effect of lowestAndHighest("effect", manifest.peerDependencies.effect
       const node = join("node_modules", ".bin", "node")
       assert.isTrue(runSync(project, node, "--version").startsWith(`v${oldestNode}.`))
       assert.strictEqual(runSync(project, node, "main.js"), "Created SUP-1001\n")
+      assert.strictEqual(runSync(project, node, join("node_modules", ".bin", "ripio-tickets"), "--version"), version)
+    })
+    it("runs the command line by the name of the package", () => {
+      assert.strictEqual(runSync(project, "npx", manifest.name, "--version"), version)
     })
 
     const bundle = async (code: string) => {
