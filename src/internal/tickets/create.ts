@@ -14,16 +14,18 @@ import { type TicketContent, ticketContentOf } from "../../domain/TicketContent.
 import { TicketRejected } from "../../domain/TicketRejected.ts"
 import type { Execute } from "../http/execute.ts"
 import { multipart } from "../http/multipart.ts"
+import type { TicketMetrics } from "../metrics.ts"
 import { withSpan } from "../tracing.ts"
 
 const operation = "create"
+const path = "/api/v1/supportTickets/"
 
 /** Create Support Ticket: `POST /api/v1/supportTickets/`. */
 export type Create = (
   ticket: NewTicket
 ) => Effect.Effect<Pending, NotEnabled | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError>
 
-export const makeCreate = (execute: Execute): Create => {
+export const makeCreate = (execute: Execute, metrics: TicketMetrics): Create => {
   const send = Effect.fnUntraced(function* (content: TicketContent) {
     const { customerId, description, files, summary } = content
     const sentAt = yield* DateTime.now
@@ -50,7 +52,7 @@ export const makeCreate = (execute: Execute): Create => {
     // Logged too, because a program that loses the error would lose what may be a ticket.
     const logAmbiguous = (message: string, contentHash: string, requestId: string | undefined) =>
       Effect.ignoreCause(
-        Effect.annotateLogs(Effect.logWarning(message), {
+        Effect.annotateLogs(Effect.andThen(metrics.createdAmbiguously, Effect.logWarning(message)), {
           customerId,
           contentHash,
           sentAt: DateTime.formatIso(sentAt),
@@ -79,7 +81,7 @@ export const makeCreate = (execute: Execute): Create => {
         )
       )
 
-    return yield* execute(HttpClientRequest.post("/api/v1/supportTickets/", { body }), {
+    return yield* execute(HttpClientRequest.post(path, { body }), {
       operation,
       decode: decodeTicket,
       annotations
@@ -99,6 +101,6 @@ export const makeCreate = (execute: Execute): Create => {
     const content = ticketContentOf(ticket)
     return Result.isFailure(content)
       ? Effect.fail(invalidRequest(operation, content.failure))
-      : withSpan("SupportTickets.create")(send(content.success))
+      : withSpan("SupportTickets.create", { urlTemplate: path })(send(content.success))
   }
 }
