@@ -219,6 +219,9 @@ export class TicketMetrics {
       : Metric.update(this.outcomes(result._tag), 1)
   }
 
+  /** Adds the series of what must never happen. From its first increase on, an alert sees it change. */
+  readonly register = Effect.suspend(() => Metric.update(this.ambiguous, 0))
+
   readonly createdAmbiguously = Effect.suspend(() => Metric.update(this.ambiguous, 1))
 }
 

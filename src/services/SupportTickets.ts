@@ -132,6 +132,7 @@ export const makeSupportTickets = Effect.gen(function* () {
 
   const retrieve = makeRetrieve((request, options) => http.execute(request, options))
   const metrics = new TicketMetrics(yield* AccountName)
+  yield* metrics.register
   const create = makeCreate((request, options) => http.execute(request, options), metrics)
 
   const awaitOutcome = (
