@@ -92,10 +92,12 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
   const { account, concurrency, rateLimit } = yield* Effect.fromResult(gateOptions(options))
   const reserve = rateLimit && (yield* makeRateLimit(rateLimit, account ?? baseUrl))
   const metrics = new AccountMetrics({ account, baseUrl })
-  const gate = new AccountGate({ account, concurrency, reserve, metrics })
+  const gate = new AccountGate({ account, concurrency, reserve, metrics, context: yield* Effect.context() })
   const accountErrors = new AccountErrors(account)
   const sendOnce = yield* makeSendOnce(timeout)
   const detach = yield* makeDetach
+  // Runs first: what waits for the gate must not be sent while the layer closes.
+  yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
   const http = RipioHttp.of({
     execute: makeExecute({
       accountErrors,
