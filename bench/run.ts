@@ -9,6 +9,8 @@ const parts = {
   call: "Per call, with a stub of the network",
   loopback: "Over a socket",
   waiting: "Waiting",
+  fleet: "Load on the API",
+  gate: "The account gate",
   webhook: "A webhook",
   hostile: "Hostile response",
   bundle: "Browser bundle",

@@ -73,10 +73,17 @@ export const accountOptions = (
     readonly clientId: string
     readonly clientSecret: Redacted.Redacted
   }
-): Checked<CheckedRequestOptions & { readonly clientId: string; readonly clientSecret: Redacted.Redacted }> =>
+): Checked<
+  CheckedRequestOptions & {
+    readonly account: string | undefined
+    readonly clientId: string
+    readonly clientSecret: Redacted.Redacted
+  }
+> =>
   Result.gen(function* () {
     return {
       ...(yield* requestOptions(options)),
+      account: (yield* gateOptions(options)).account,
       clientId: yield* checkOption("clientId", () => clientId(options.clientId)),
       clientSecret: yield* checkOption("clientSecret", () => clientSecret(options.clientSecret))
     }

@@ -13,6 +13,7 @@ import type { InvalidOption } from "../domain/InvalidOption.ts"
 import type { RequestOptions } from "../domain/RequestOptions.ts"
 import { honorRetryAfter } from "../internal/http/retry.ts"
 import { makeSendOnce } from "../internal/http/sendOnce.ts"
+import { TokenMetrics } from "../internal/metrics.ts"
 import { accountOptions } from "../internal/options.ts"
 import { makeRequestToken } from "../internal/token/requestToken.ts"
 import { makeTokenCache } from "../internal/token/tokenCache.ts"
@@ -33,8 +34,9 @@ export interface Options extends RequestOptions {
 const make = Effect.fnUntraced(function* (options: Options) {
   const account = yield* Effect.fromResult(accountOptions(options))
   const sendOnce = yield* makeSendOnce(account.timeout)
-  const requestToken = makeRequestToken({ ...account, sendOnce, schedule: honorRetryAfter(account.schedule) })
-  return AuthService.of(yield* makeTokenCache(requestToken))
+  const metrics = new TokenMetrics(account.account)
+  const requestToken = makeRequestToken({ ...account, metrics, sendOnce, schedule: honorRetryAfter(account.schedule) })
+  return AuthService.of(yield* makeTokenCache(requestToken, metrics))
 })
 
 /**

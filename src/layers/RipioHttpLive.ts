@@ -5,8 +5,11 @@
  * @since 0.1.0
  */
 import type { HttpClient } from "effect/http/HttpClient"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
+import { AccountName } from "../internal/metrics.ts"
 import type { AuthService } from "../services/AuthService.ts"
 import { makeRipioHttp, RipioHttp, type RipioHttpOptions } from "../services/RipioHttp.ts"
 
@@ -21,4 +24,11 @@ import { makeRipioHttp, RipioHttp, type RipioHttpOptions } from "../services/Rip
  * @since 0.1.0
  */
 export const layer = (options: RipioHttpOptions): Layer.Layer<RipioHttp, InvalidOption, AuthService | HttpClient> =>
-  Layer.fresh(Layer.effect(RipioHttp, makeRipioHttp(options)))
+  Layer.fresh(
+    Layer.effectContext(
+      Effect.map(makeRipioHttp(options), ({ account, http }) =>
+        // For the metrics of `SupportTickets`.
+        Context.make(RipioHttp, http).pipe(Context.add(AccountName, account))
+      )
+    )
+  )

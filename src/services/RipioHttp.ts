@@ -20,6 +20,7 @@ import { makeExecute } from "../internal/http/execute.ts"
 import { makeRateLimit } from "../internal/http/rateLimit.ts"
 import { honorRetryAfter } from "../internal/http/retry.ts"
 import { makeSendOnce } from "../internal/http/sendOnce.ts"
+import { AccountMetrics } from "../internal/metrics.ts"
 import { gateOptions, requestOptions } from "../internal/options.ts"
 import { AuthService } from "./AuthService.ts"
 
@@ -84,27 +85,30 @@ export interface RipioHttpOptions extends RequestOptions {
   readonly environment: Environment
 }
 
-/** Creates {@link RipioHttp} on an `AuthService` and any `HttpClient`. Fails with `InvalidOption`. */
+/** Creates {@link RipioHttp}, and the name of its account, on an `AuthService` and any `HttpClient`. Fails with `InvalidOption`. */
 export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOptions) {
   const auth = yield* AuthService
   const { baseUrl, schedule, timeout } = yield* Effect.fromResult(requestOptions(options))
   const { account, concurrency, rateLimit } = yield* Effect.fromResult(gateOptions(options))
   const reserve = rateLimit && (yield* makeRateLimit(rateLimit, account ?? baseUrl))
-  const gate = new AccountGate({ account, concurrency, reserve, context: yield* Effect.context() })
+  const metrics = new AccountMetrics({ account, baseUrl })
+  const gate = new AccountGate({ account, concurrency, reserve, metrics, context: yield* Effect.context() })
   const accountErrors = new AccountErrors(account)
   const sendOnce = yield* makeSendOnce(timeout)
   const detach = yield* makeDetach
   // Runs first: what waits for the gate must not be sent while the layer closes.
   yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
-  return RipioHttp.of({
+  const http = RipioHttp.of({
     execute: makeExecute({
       accountErrors,
       auth,
       baseUrl,
       detach,
       gate,
+      metrics,
       sendOnce,
       schedule: honorRetryAfter(schedule)
     })
   })
+  return { account, http }
 })

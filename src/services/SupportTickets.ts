@@ -17,6 +17,7 @@ import { isOutcome, type Pending, type SupportTicket, type TicketOutcome } from 
 import type { NotEnabled, TicketError } from "../domain/TicketError.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 import type { TicketRejected } from "../domain/TicketRejected.ts"
+import { AccountName, TicketMetrics } from "../internal/metrics.ts"
 import { makeCreate } from "../internal/tickets/create.ts"
 import { makePoller, type NextState } from "../internal/tickets/poll.ts"
 import { makeRaise } from "../internal/tickets/raise.ts"
@@ -130,7 +131,9 @@ export const makeSupportTickets = Effect.gen(function* () {
   const outcomes = Option.getOrUndefined(yield* Effect.serviceOption(TicketOutcomes))
 
   const retrieve = makeRetrieve((request, options) => http.execute(request, options))
-  const create = makeCreate((request, options) => http.execute(request, options))
+  const metrics = new TicketMetrics(yield* AccountName)
+  yield* metrics.register
+  const create = makeCreate((request, options) => http.execute(request, options), metrics)
 
   const awaitOutcome = (
     retrieve: Retrieve,
@@ -138,8 +141,13 @@ export const makeSupportTickets = Effect.gen(function* () {
     options: AwaitOptions | undefined
   ): Effect.Effect<TicketOutcome, TicketError | OutcomePending> =>
     makePoller(retrieve, id, outcomes, options).pipe(
-      Effect.flatMap(({ end, next }) => Effect.ensuring(untilOutcome(next), end)),
-      withSpan("SupportTickets.awaitOutcome", { ticketId: id })
+      Effect.flatMap(({ end, next }) =>
+        Effect.ensuring(
+          Effect.onExit(untilOutcome(next), (exit) => metrics.received(exit)),
+          end
+        )
+      ),
+      withSpan("SupportTickets.awaitOutcome", { attributes: { ticketId: id } })
     )
 
   return SupportTickets.of({
@@ -150,7 +158,7 @@ export const makeSupportTickets = Effect.gen(function* () {
     changes: (id, options) =>
       Stream.unwrap(
         Effect.map(makePoller(retrieve, id, outcomes, options), ({ end, next }) =>
-          Stream.ensuring(distinctStates(next), end)
+          Stream.ensuring(distinctStates(Effect.onExit(next, (exit) => metrics.received(exit))), end)
         )
       ).pipe(withStreamSpan("SupportTickets.changes", { ticketId: id }))
   })

@@ -149,6 +149,8 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
 ) {
   yield* Effect.fromResult(nonEmptyText("name", name))
   yield* Effect.fromResult(positiveInt("maxAttempts", maxAttempts))
+  // An alert sees the first dead letter as an increase.
+  yield* Metric.update(deadLettersAdded, 0)
   const makeQueue = (queueName: string) =>
     stores.queues.make({
       name: queueName,

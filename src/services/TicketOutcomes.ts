@@ -115,6 +115,8 @@ const checkOptions = (options: TicketOutcomesOptions) =>
 export const makeTicketOutcomes = (options: TicketOutcomesOptions = {}) =>
   Effect.gen(function* () {
     const { activeMillis, capacity, slowSchedule } = yield* Effect.fromResult(checkOptions(options))
+    // An alert sees the first contradiction as an increase.
+    yield* Metric.update(contradictions, 0)
 
     const decode = Schema.decodeUnknownResult(Schema.toType(TicketOutcome))
     const outcomes = new Map<TicketId, TicketOutcome>()

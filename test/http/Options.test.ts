@@ -168,7 +168,7 @@ describe("a layer", () => {
         }
       })
       yield* Layer.build(AuthClientCredentials.layer(counting).pipe(Layer.provide(scripted.layer)))
-      assert.deepStrictEqual(reads, { environment: 1, retry: 1, timeout: 1, clientId: 1, clientSecret: 1 })
+      assert.deepStrictEqual(reads, { environment: 1, retry: 1, timeout: 1, gate: 1, clientId: 1, clientSecret: 1 })
     })
   )
 

@@ -18,7 +18,7 @@ import {
 const deliveryCounts = Effect.map(Metric.snapshot, (all) =>
   Object.fromEntries(
     all.flatMap(({ attributes, id, state, type }) =>
-      id === "ripio_webhook_deliveries" && type === "Counter"
+      id === "ripio.webhook.deliveries" && type === "Counter"
         ? [[String(attributes?.["result"]), Number(state.count)] as const]
         : []
     )

@@ -48,7 +48,7 @@ const unsigned = () => post({ body: bytesOf(text), headers: {} })
 const mismatchCount = Effect.map(Metric.snapshot, (metrics) =>
   metrics.reduce(
     (sum, { attributes, id, state, type }) =>
-      id === "ripio_webhook_deliveries" && type === "Counter" && attributes?.["result"] === "SignatureMismatch"
+      id === "ripio.webhook.deliveries" && type === "Counter" && attributes?.["result"] === "SignatureMismatch"
         ? sum + Number(state.count)
         : sum,
     0

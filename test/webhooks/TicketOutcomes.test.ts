@@ -12,7 +12,7 @@ import { recordLog } from "./recordLog.ts"
 const build = (options?: TicketOutcomesOptions) => Effect.provide(TicketOutcomes, TicketOutcomesLive.layer(options))
 
 const contradictionCount = Effect.map(Metric.snapshot, (all) => {
-  const metric = all.find(({ id }) => id === "ripio_ticket_contradictions")
+  const metric = all.find(({ id }) => id === "ripio.ticket.contradictions")
   return metric?.type === "Counter" ? Number(metric.state.count) : 0
 })
 

@@ -11,7 +11,7 @@ import { maxRetryAfter } from "../../domain/RequestOptions.ts"
 import { RateLimited, type RipioHttpError } from "../../domain/RipioHttpError.ts"
 import { sanitize } from "../../domain/sanitize.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
-import { gateWait } from "../metrics.ts"
+import type { AccountMetrics } from "../metrics.ts"
 import { addGateWait } from "../tracing.ts"
 import type { Poll, PolledAccount } from "./currentPoll.ts"
 import { monotonicMillis } from "./monotonic.ts"
@@ -66,18 +66,21 @@ export class AccountGate implements PolledAccount {
   private readonly concurrency: number
   private readonly account: string | undefined
   private readonly reserve: ReserveRequest | undefined
+  private readonly metrics: AccountMetrics
 
   constructor(options: {
     readonly context: Context.Context<never>
     readonly concurrency: number
     readonly account: string | undefined
     readonly reserve: ReserveRequest | undefined
+    readonly metrics: AccountMetrics
   }) {
     this.context = options.context
     this.clock = Context.get(options.context, Clock.Clock)
     this.concurrency = options.concurrency
     this.account = options.account
     this.reserve = options.reserve
+    this.metrics = options.metrics
     this.isOpen = this.reserve === undefined
   }
 
@@ -86,14 +89,16 @@ export class AccountGate implements PolledAccount {
   }
 
   /** A wait polls this account from now on. */
-  join(poll: Poll): void {
+  join(poll: Poll, context: Context.Context<never>): void {
     if (poll.account !== undefined) return
     poll.account = this
     this.waitCount++
+    this.metrics.addWaiters(1, context)
   }
 
-  leave(poll: Poll): void {
+  leave(poll: Poll, context: Context.Context<never>): void {
     this.waitCount--
+    this.metrics.addWaiters(-1, context)
     this.outage.forget(poll)
   }
 
@@ -124,7 +129,7 @@ export class AccountGate implements PolledAccount {
         () => {
           const waited = this.now - since
           if (waited === 0) return
-          gateWait.updateUnsafe(waited / 1000, visit.fiber.context)
+          this.metrics.waitedForGate(waited, visit.fiber.context)
           addGateWait(visit.fiber, waited)
         }
       )

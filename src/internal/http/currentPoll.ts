@@ -8,7 +8,7 @@ export interface PolledAccount {
   /** Whether there is an outage. */
   readonly isDown: boolean
   /** The wait ended. */
-  readonly leave: (poll: Poll) => void
+  readonly leave: (poll: Poll, context: Context.Context<never>) => void
 }
 
 /** A wait for a ticket's outcome, as the account gate sees it. */

@@ -26,7 +26,7 @@ import {
   TransportFailed
 } from "../../domain/RipioHttpError.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
-import * as metrics from "../metrics.ts"
+import type { AccountMetrics } from "../metrics.ts"
 import { token } from "../options.ts"
 import type { AccountErrors } from "./accountErrors.ts"
 import type { AccountGate } from "./accountGate.ts"
@@ -121,6 +121,8 @@ const failureOf = (
 
 const withoutAnnotations = () => Effect.succeed({})
 
+const classifyWrite = (response: RawResponse) => classify(response, { isWrite: true })
+
 /** Creates an {@link Execute}. */
 export const makeExecute = ({
   accountErrors,
@@ -128,6 +130,7 @@ export const makeExecute = ({
   baseUrl,
   detach,
   gate,
+  metrics,
   schedule,
   sendOnce
 }: {
@@ -139,6 +142,7 @@ export const makeExecute = ({
   readonly sendOnce: SendOnce
   readonly detach: Detach
   readonly gate: AccountGate
+  readonly metrics: AccountMetrics
   readonly accountErrors: AccountErrors
   readonly schedule: Schedule.Schedule<unknown, RipioHttpError>
 }): Execute => {
@@ -147,6 +151,7 @@ export const makeExecute = ({
   const run = <A>({ annotations, decode, operation, request }: CheckedCall<A>) => {
     const count = metrics.forOperation(operation)
     const isWrite = request.method !== "GET" && request.method !== "HEAD"
+    const classifyResponse = isWrite ? classifyWrite : classify
 
     const toResult = (
       response: RawResponse,
@@ -175,16 +180,19 @@ export const makeExecute = ({
       const attempts = ++call.attempts
       if (call.permit !== undefined) call.permit.isSent = true
       count.attempt(attempts, context)
-      if (call.poll !== undefined) metrics.polls.updateUnsafe(1, context)
+      if (call.poll !== undefined) metrics.poll(context)
       const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
       const authorized = HttpClientRequest.bearerToken(request, token)
       const sending = isWrite
         ? new Attempt(authorized, call.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
         : undefined
-      const result = Effect.matchEffect(sendOnce(authorized, secrets, sending), {
-        onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
-        onSuccess: (response) => toResult(response, token, attempts)
-      })
+      const result = Effect.matchEffect(
+        sendOnce(authorized, secrets, { metrics: count, number: attempts, classify: classifyResponse }, sending),
+        {
+          onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
+          onSuccess: (response) => toResult(response, token, attempts)
+        }
+      )
       if (sending === undefined) return result
       let permit: Permit | undefined
       return detach(withoutLoss(result, { operation, sending, attempts, secrets }), {
@@ -263,7 +271,7 @@ export const makeExecute = ({
     const retryAnnotations = isWrite ? withoutAnnotations : () => annotations(undefined)
     return Effect.withFiber((fiber) => {
       const poll = fiber.getRef(CurrentPoll)
-      if (poll !== undefined) gate.join(poll)
+      if (poll !== undefined) gate.join(poll, fiber.context)
       const call: Call = {
         fiber,
         poll,

@@ -14,7 +14,7 @@ import type { RawResponse } from "../../domain/RawResponse.ts"
 import { type InvalidRequest, TimedOut, TransportFailed } from "../../domain/RipioHttpError.ts"
 import { describe } from "../../domain/describe.ts"
 import { makeSanitizer } from "../../domain/sanitize.ts"
-import { withAttemptSpan } from "../tracing.ts"
+import { type AttemptInfo, withAttemptSpan } from "../tracing.ts"
 import { formOf, Upload } from "./formBody.ts"
 import { readBody } from "./responseBody.ts"
 import { parseRetryAfter } from "./retry.ts"
@@ -68,6 +68,7 @@ export type SendOnce = (
   request: HttpClientRequest.HttpClientRequest,
   /** The secrets of the request. Errors must not show them. */
   secrets: ReadonlyArray<Redacted.Redacted>,
+  info: AttemptInfo,
   /** Records the attempt of a write. A read needs no record: it is safe to repeat. */
   attempt?: Attempt
 ) => Effect.Effect<RawResponse, TransportFailed | TimedOut | InvalidRequest>
@@ -80,7 +81,7 @@ export type SendOnce = (
 export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Duration) {
   const init = Option.getOrUndefined(yield* Effect.serviceOption(FetchHttpClient.RequestInit))
   const client = HttpClient.mapRequestEffect(yield* HttpClient.HttpClient, beginTry(init))
-  const sendOnce: SendOnce = (request, secrets, attempt) => {
+  const sendOnce: SendOnce = (request, secrets, info, attempt) => {
     const upload = attempt?.upload
     const duration = uploadTimeout(timeout, request)
     const fail = (error: HttpClientError) =>
@@ -125,6 +126,7 @@ export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Durat
     })
     return withAttemptSpan(
       request,
+      info,
       timeoutOrElse(response, {
         duration,
         orElse: () =>

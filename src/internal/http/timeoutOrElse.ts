@@ -1,9 +1,9 @@
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { runtimeClock } from "./monotonic.ts"
 
 /**
  * A drop-in for `Effect.timeoutOrElse` whose timeout also holds if the effect cannot be interrupted, or takes long to end
@@ -43,7 +43,6 @@ export const timeoutOrElse = <A, E, A2, E2>(
     })
   )
 
-const runtimeClock = Context.get(Context.empty(), Clock.Clock)
 const maxTimerMillis = 2 ** 31 - 1
 
 /** Calls `onTimeout` after the duration. A `setTimeout` suffices for the runtime's clock; other clocks need a fiber. */

@@ -15,16 +15,18 @@ import { TicketRejected } from "../../domain/TicketRejected.ts"
 import type { Execute } from "../http/execute.ts"
 import { formOf } from "../http/formBody.ts"
 import { multipart } from "../http/multipart.ts"
+import type { TicketMetrics } from "../metrics.ts"
 import { withSpan } from "../tracing.ts"
 
 const operation = "create"
+const path = "/api/v1/supportTickets/"
 
 /** Create Support Ticket: `POST /api/v1/supportTickets/`. */
 export type Create = (
   ticket: NewTicket
 ) => Effect.Effect<Pending, NotEnabled | Unauthenticated | TicketRejected | CreateAmbiguous | RipioHttpError>
 
-export const makeCreate = (execute: Execute): Create => {
+export const makeCreate = (execute: Execute, metrics: TicketMetrics): Create => {
   const send = Effect.fnUntraced(function* (content: TicketContent) {
     const { customerId, description, files, summary } = content
     const startedAt = yield* DateTime.now
@@ -54,7 +56,7 @@ export const makeCreate = (execute: Execute): Create => {
     // Logged too, because a program that loses the error would lose what may be a ticket.
     const logAmbiguous = (message: string, contentHash: string, requestId: string | undefined) =>
       Effect.ignoreCause(
-        Effect.annotateLogs(Effect.logWarning(message), {
+        Effect.annotateLogs(Effect.andThen(metrics.createdAmbiguously, Effect.logWarning(message)), {
           customerId,
           contentHash,
           sentAt: DateTime.formatIso(sentAt()),
@@ -83,7 +85,7 @@ export const makeCreate = (execute: Execute): Create => {
         )
       )
 
-    return yield* execute(HttpClientRequest.post("/api/v1/supportTickets/", { body }), {
+    return yield* execute(HttpClientRequest.post(path, { body }), {
       operation,
       decode: decodeTicket,
       annotations
@@ -103,6 +105,6 @@ export const makeCreate = (execute: Execute): Create => {
     const content = ticketContentOf(ticket)
     return Result.isFailure(content)
       ? Effect.fail(invalidRequest(operation, content.failure))
-      : withSpan("SupportTickets.create")(send(content.success))
+      : withSpan("SupportTickets.create", { urlTemplate: path })(send(content.success))
   }
 }

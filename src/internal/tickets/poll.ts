@@ -23,6 +23,7 @@ import { CurrentPoll, type Poll, type PolledAccount } from "../http/currentPoll.
 import { atLeastMinDelay, lengthen, requestedDelay } from "../http/retry.ts"
 import { timeoutOrElse } from "../http/timeoutOrElse.ts"
 import { monotonicMillis, wallClockOffset } from "../http/monotonic.ts"
+import { addPollCounts } from "../tracing.ts"
 import { defaultWaitOptions, type WaitOptions, waitOptions } from "../options.ts"
 import type { Retrieve } from "./retrieve.ts"
 
@@ -68,9 +69,11 @@ export const makePoller = (
 const nextState = (poller: Poller): NextState => Effect.suspend(() => poller.next())
 
 const endOf = (poller: Poller): Effect.Effect<void> =>
-  Effect.sync(() => {
-    poller.account?.leave(poller)
+  Effect.withFiber((fiber) => {
+    poller.account?.leave(poller, fiber.context)
     poller.account = undefined
+    addPollCounts(fiber, poller.sentPolls, poller.failedPolls)
+    return Effect.void
   })
 
 // A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
@@ -88,6 +91,7 @@ class Poller implements Poll {
   readonly end: number
   step: ((now: number, input: PollResult) => Pull.Pull<[unknown, Duration.Duration], never, unknown>) | undefined
   polls = 0
+  failedPolls = 0
   intervalMillis = 1000
   isHeld = false
   account: PolledAccount | undefined
@@ -163,7 +167,6 @@ class Poller implements Poll {
     const { account, isHeld, lastTicket, now, start, ticketId } = this
     // A wait that was held back did not poll itself. The failure of the account is the reason.
     const lastError = (isHeld || account?.isDown === true ? account?.lastFailure : undefined) ?? this.lastError
-    const polls = isHeld ? this.polls - 1 : this.polls
     return Effect.fail(
       new OutcomePending(
         {
@@ -171,12 +174,17 @@ class Poller implements Poll {
           ticketId: TicketId.make(sanitize.text(describe(ticketId)), { disableChecks: true }),
           ...(lastTicket === undefined ? {} : { lastTicket }),
           ...(lastError === undefined ? {} : { lastError }),
-          polls,
+          polls: this.sentPolls,
           elapsed: Duration.millis(Math.round(now - start))
         },
         { disableChecks: true }
       )
     )
+  }
+
+  /** The polls without the one that waits for the gate. */
+  get sentPolls(): number {
+    return this.isHeld ? this.polls - 1 : this.polls
   }
 
   /** The next step of the schedule. It begins here and not with the wait, because its first effect may take time too. */
@@ -221,6 +229,7 @@ class Poller implements Poll {
       onFailure: (error) => {
         if (error._tag !== "RipioHttpError") return Effect.fail(error)
         this.lastResult = this.lastError = error
+        this.failedPolls++
         return Effect.flatMap(logFailedPoll(error, this.ticketId), () => this.next())
       }
     })

@@ -7,7 +7,7 @@ import { decodeTicket, type SupportTicket } from "../../domain/SupportTicket.ts"
 import { type TicketError, ticketErrorOf } from "../../domain/TicketError.ts"
 import { isTicketId, type TicketId } from "../../domain/TicketId.ts"
 import type { Execute } from "../http/execute.ts"
-import { withSpan } from "../tracing.ts"
+import { withPollSpan } from "../tracing.ts"
 
 const operation = "retrieve"
 
@@ -35,6 +35,9 @@ export const makeRetrieve =
             ripioHttpError(operation, error.attempts, unexpectedApiError(error), error.requestId))
           : error
       ),
-      withSpan("SupportTickets.retrieve", { ticketId: id })
+      withPollSpan("SupportTickets.retrieve", {
+        attributes: { ticketId: id },
+        urlTemplate: "/api/v1/supportTickets/{ticketId}/"
+      })
     )
   }

@@ -3,7 +3,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
@@ -14,7 +13,7 @@ import { describeSchemaError } from "../../domain/describeSchemaError.ts"
 import { type RipioHttpError, ripioHttpError, type RipioHttpErrorReason } from "../../domain/RipioHttpError.ts"
 import { isTransient, retryWith } from "../http/retry.ts"
 import type { SendOnce } from "../http/sendOnce.ts"
-import * as metrics from "../metrics.ts"
+import { AccountMetrics, type TokenMetrics } from "../metrics.ts"
 import { withSpan } from "../tracing.ts"
 
 /** An access token and the ages, in milliseconds, at which it is renewed and expires. */
@@ -51,19 +50,22 @@ export type RequestToken = (options: {
 }) => Effect.Effect<CachedToken, Unauthenticated | RipioHttpError>
 
 const operation = "accessToken"
+const path = "/oauth2/token/"
 const decodeToken = Schema.decodeUnknownResult(AccessTokenFromWire)
 
 /** Acquire Access Token: `POST /oauth2/token/`. */
 export const makeRequestToken = (options: {
   readonly baseUrl: string
+  readonly account: string | undefined
   readonly clientId: string
   readonly clientSecret: Redacted.Redacted
   readonly sendOnce: SendOnce
+  readonly metrics: TokenMetrics
   readonly schedule: Schedule.Schedule<unknown, RipioHttpError>
 }): RequestToken => {
-  const count = metrics.forOperation(operation)
+  const count = new AccountMetrics(options).forOperation(operation)
   const credentials = Redacted.make(Base64.encode(`${options.clientId}:${Redacted.value(options.clientSecret)}`))
-  const request = HttpClientRequest.post(`${options.baseUrl}/oauth2/token/`).pipe(
+  const request = HttpClientRequest.post(`${options.baseUrl}${path}`).pipe(
     HttpClientRequest.setHeader("authorization", `Basic ${Redacted.value(credentials)}`),
     HttpClientRequest.acceptJson,
     HttpClientRequest.bodyUrlParams({ grant_type: "client_credentials" })
@@ -76,8 +78,13 @@ export const makeRequestToken = (options: {
     count.attempt(attempts, yield* Effect.context())
     // The server's lifetime begins later than this, so the token expires here first.
     const requestedAt = yield* Clock.clockWith((clock) => Effect.sync(() => toInstant(clock)))
-    const response = yield* Effect.catch(options.sendOnce(request, [options.clientSecret, credentials]), (reason) =>
-      fail(reason)
+    const response = yield* Effect.catch(
+      options.sendOnce(request, [options.clientSecret, credentials], {
+        metrics: count,
+        number: attempts,
+        classify: classifyTokenResponse
+      }),
+      (reason) => fail(reason)
     )
     const classification = classifyTokenResponse(response)
     switch (classification._tag) {
@@ -109,8 +116,8 @@ export const makeRequestToken = (options: {
       const next = Effect.suspend(() => attempt(++attempts))
       return retry ? retryWith(next, options.schedule, isTransient) : next
     }).pipe(
-      Effect.tap(Metric.update(metrics.tokenRenewals, 1)),
-      Effect.tapError(count.failure),
-      withSpan("AuthService.accessToken")
+      Effect.tap(options.metrics.renewed),
+      Effect.tapError((error) => count.failure(error)),
+      withSpan("AuthService.accessToken", { urlTemplate: path })
     )
 }

@@ -7,7 +7,7 @@ import * as Equal from "effect/Equal"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import * as metrics from "../metrics.ts"
+import type { TokenMetrics } from "../metrics.ts"
 import { ageOf, type CachedToken, type RequestToken } from "./requestToken.ts"
 
 // After a failed renewal, the current token is used for this long before the next renewal is tried.
@@ -19,7 +19,7 @@ const key = "token"
  * Caches the token of one account. An unexpired token is returned at once and renewed in the background, in the scope of
  * the cache. Only callers without one wait, and they share one request.
  */
-export const makeTokenCache = Effect.fnUntraced(function* (requestToken: RequestToken) {
+export const makeTokenCache = Effect.fnUntraced(function* (requestToken: RequestToken, metrics: TokenMetrics) {
   const scope = yield* Effect.scope
   let current: CachedToken | undefined
   // The token that the API refused, until there is another one.
@@ -84,7 +84,7 @@ export const makeTokenCache = Effect.fnUntraced(function* (requestToken: Request
   })
 
   const use = ({ token }: CachedToken, age: number, fiber: Fiber.Fiber<unknown, unknown>) => {
-    metrics.tokenUsed(age, fiber.context)
+    metrics.used(age, fiber.context)
     return Effect.succeed(token)
   }
 

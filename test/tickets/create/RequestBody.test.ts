@@ -135,7 +135,7 @@ describe("create", () => {
         }
       })
       yield* Effect.withTracer(creating(newTicket()).create, tracer)
-      assert.deepStrictEqual(spans, ["SupportTickets.create", "POST"])
+      assert.deepStrictEqual(spans, ["SupportTickets.create", "POST /api/v1/supportTickets/"])
     })
   )
 })
