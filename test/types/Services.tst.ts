@@ -25,6 +25,7 @@ import type {
   SupportTickets,
   TicketError,
   TicketId,
+  TicketOutcomes,
   TicketRejected,
   Unauthenticated
 } from "effect-ripio-tickets"
@@ -121,12 +122,13 @@ describe("RipioHttp", () => {
 })
 
 describe("layers", () => {
-  type All = AuthService | RipioHttp | SupportTickets
+  type All = AuthService | RipioHttp | SupportTickets | TicketOutcomes
   const credentials = { environment: "sandbox", clientId: "id", clientSecret: secret } as const
 
   test("Ripio provides all services and requires an HttpClient", () => {
     expect(Ripio.layer(credentials)).type.toBe<Layer.Layer<All, InvalidOption, HttpClient>>()
     expect(Ripio.layerConfig).type.toBe<Layer.Layer<All, InvalidOption | ConfigError, HttpClient>>()
+    expect(Ripio.layerConfigFor("AR")).type.toBe<Layer.Layer<All, InvalidOption | ConfigError, HttpClient>>()
   })
 
   test("secrets cannot be plain strings", () => {

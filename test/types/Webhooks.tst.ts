@@ -56,6 +56,7 @@ describe("webhooks", () => {
   test("the layers have no requirements, and need at least one secret", () => {
     expect(TicketWebhooksLive.layer({ secrets: [secret] })).type.toBe<Layer.Layer<TicketWebhooks, InvalidOption>>()
     expect(TicketWebhooksLive.layerConfig).type.toBe<Layer.Layer<TicketWebhooks, Config.ConfigError | InvalidOption>>()
+    expect(TicketWebhooksLive.layerConfigFor("AR")).type.toBe<typeof TicketWebhooksLive.layerConfig>()
     expect(TicketWebhooksLive.layer).type.not.toBeCallableWith({ secrets: [] })
     expect(TicketWebhooksLive.layer).type.not.toBeCallableWith({ secrets: ["plain"] })
   })
