@@ -107,7 +107,7 @@ describe("several accounts in one program see only their own tickets", () => {
     }).pipe(Effect.provide(layerSandbox))
   )
 
-  it.effect("if each has the layerConfig of its own ConfigProvider", () =>
+  it.effect("if each reads another ConfigProvider", () =>
     Effect.gen(function* () {
       const accounts = yield* twoAccounts
       const configured = ({ clientId, clientSecret }: SandboxAccount) => {

@@ -2,6 +2,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type { KeyValueStore } from "effect/persistence/KeyValueStore"
 import type * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
@@ -138,6 +139,9 @@ describe("layers", () => {
 
   test("each layer requires the services below it", () => {
     expect(AuthClientCredentials.layer(credentials)).type.toBe<Layer.Layer<AuthService, InvalidOption, HttpClient>>()
+    expect(AuthClientCredentials.layerStore(credentials)).type.toBe<
+      Layer.Layer<AuthService, InvalidOption, HttpClient | KeyValueStore>
+    >()
     expect(AuthStaticToken.layer({ token: secret })).type.toBe<Layer.Layer<AuthService, InvalidOption>>()
     expect(RipioHttpLive.layer({ environment: "production" })).type.toBe<
       Layer.Layer<RipioHttp, InvalidOption, AuthService | HttpClient>
