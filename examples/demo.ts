@@ -25,7 +25,6 @@ import {
   SupportTickets,
   TicketId,
   type TicketOutcome,
-  TicketOutcomesLive,
   TicketWebhookHandler,
   TicketWebhooksLive
 } from "effect-ripio-tickets"
@@ -149,7 +148,7 @@ const onSandbox = Effect.gen(function* () {
       ([time, outcome]) => `${describe(outcome)}, after ${Duration.toSeconds(time).toFixed(1)} s`
     )
     yield* report("a webhook that arrives before the next poll, which is a minute away", timed)
-  }).pipe(Effect.provide(client.pipe(Layer.provideMerge(TicketOutcomesLive.layer()))))
+  }).pipe(Effect.provide(client))
 
   const disabled = yield* sandbox.addAccount({ enabled: false })
   yield* report(

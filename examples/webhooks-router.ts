@@ -18,7 +18,6 @@ import {
   TicketEvent,
   TicketInbox,
   TicketInboxLive,
-  TicketOutcomesLive,
   TicketWebhookRoute,
   TicketWebhooksLive
 } from "effect-ripio-tickets"
@@ -77,10 +76,6 @@ const program = Effect.gen(function* () {
   for (const { forged, status } of deliveries) {
     yield* Console.log(`  ${forged ? "a forged" : "a genuine"} webhook: response ${status}`)
   }
-}).pipe(
-  Effect.provide(
-    server.pipe(Layer.provideMerge(Sandbox.layerRipio().pipe(Layer.provideMerge(TicketOutcomesLive.layer()))))
-  )
-)
+}).pipe(Effect.provide(server.pipe(Layer.provideMerge(Sandbox.layerRipio()))))
 
 NodeRuntime.runMain(program)

@@ -41,13 +41,8 @@ export {
   TicketOutcome
 } from "./domain/SupportTicket.ts"
 export { NotEnabled, NotFound, type TicketError } from "./domain/TicketError.ts"
-export {
-  type OtherEvent,
-  outcomeOfEvent,
-  type TicketCreated,
-  TicketEvent,
-  type TicketFailed
-} from "./domain/TicketEvent.ts"
+export { outcomeOfEvent } from "./domain/EventOutcome.ts"
+export { type OtherEvent, type TicketCreated, TicketEvent, type TicketFailed } from "./domain/TicketEvent.ts"
 export { TicketId } from "./domain/TicketId.ts"
 export * from "./domain/TicketRejected.ts"
 export * from "./domain/WebhookDelivery.ts"

@@ -170,7 +170,7 @@ const rules: Record<string, Rule> = {
       expected: ["src/A.ts -> src/A.js"]
     }
   },
-  "files in internal are in a subject folder, or are options, metrics or tracing": {
+  "files in internal are in a subject folder, or are options, configLayers, metrics or tracing": {
     check: (modules) =>
       [...modules.keys()].filter(
         (path) =>
@@ -179,7 +179,7 @@ const rules: Record<string, Rule> = {
             ["http", "token", "tickets", "webhooks", "durable"].map((subject) => `internal/${subject}`),
             path
           ) &&
-          !/^src\/internal\/(?:options|metrics|tracing)\.ts$/u.test(path)
+          !/^src\/internal\/(?:options|configLayers|metrics|tracing)\.ts$/u.test(path)
       ),
     example: {
       files: {

@@ -19,7 +19,8 @@ export const BearerToken = Schema.String.check(
   Schema.isMaxLength(8192)
 )
 
-const maxLifetime = Duration.hours(10)
+/** The longest time for which a token is used. */
+export const maxLifetime = Duration.hours(10)
 const unknownLifetime = Duration.seconds(10)
 const maxMargin = Duration.seconds(60)
 

@@ -9,7 +9,6 @@ import * as Schema from "effect/Schema"
 import { describeSchemaError } from "./describeSchemaError.ts"
 import { IssueKey } from "./IssueKey.ts"
 import { escapeUnsafe, isJsonObject, sanitize } from "./sanitize.ts"
-import type { TicketOutcome } from "./SupportTicket.ts"
 import { TicketId } from "./TicketId.ts"
 
 const deliveryFields = {
@@ -96,23 +95,6 @@ export interface TicketFailed extends Schema.Schema.Type<typeof TicketEvent.case
  * @since 0.1.0
  */
 export interface OtherEvent extends Schema.Schema.Type<typeof TicketEvent.cases.OtherEvent> {}
-
-/**
- * The outcome that an event reports, or `undefined` if the event is not about a ticket.
- *
- * @category pure functions
- * @since 0.1.0
- */
-export const outcomeOfEvent = (event: TicketEvent): TicketOutcome | undefined => {
-  switch (event._tag) {
-    case "TicketCreated":
-      return { _tag: "Created", ticketId: event.ticketId, issueKey: event.issueKey }
-    case "TicketFailed":
-      return { _tag: "Failed", ticketId: event.ticketId }
-    case "OtherEvent":
-      return undefined
-  }
-}
 
 type Unsigned<Event> = Event extends TicketEvent ? Omit<Event, "dedupeKey" | "secretIndex"> : never
 

@@ -10,9 +10,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { InvalidOption } from "../domain/InvalidOption.ts"
+import { layersByName } from "../internal/configLayers.ts"
 import type { AuthService } from "../services/AuthService.ts"
 import type { RipioHttp } from "../services/RipioHttp.ts"
 import type { SupportTickets } from "../services/SupportTickets.ts"
+import { makeTicketOutcomes, TicketOutcomes } from "../services/TicketOutcomes.ts"
 import * as AuthClientCredentials from "./AuthClientCredentials.ts"
 import * as RipioHttpLive from "./RipioHttpLive.ts"
 import * as SupportTicketsLive from "./SupportTicketsLive.ts"
@@ -30,6 +32,10 @@ export interface Options extends AuthClientCredentials.Options {}
  *
  * There is no global state. Create one layer per account and provide each once, because every build requests a new token.
  * Fails with `InvalidOption` before anything is sent.
+ *
+ * `TicketOutcomes` delivers the outcomes of webhooks to the callers that wait for them: provide this layer to the webhooks of
+ * the account too. Each layer has its own. For other options than the default ones, provide `TicketOutcomesLive.layer` beneath
+ * this layer.
  *
  * Provide an `HttpClient` that neither retries nor follows redirects. The library retries what is safe, and cannot count
  * what such a client repeats. A `create` is not repeated: its form can be read once.
@@ -54,20 +60,54 @@ export interface Options extends AuthClientCredentials.Options {}
  */
 export const layer = (
   options: Options
-): Layer.Layer<AuthService | RipioHttp | SupportTickets, InvalidOption, HttpClient> =>
-  SupportTicketsLive.layer.pipe(
+): Layer.Layer<AuthService | RipioHttp | SupportTickets | TicketOutcomes, InvalidOption, HttpClient> => {
+  const account = SupportTicketsLive.layer.pipe(
     Layer.provideMerge(RipioHttpLive.layer(options)),
-    Layer.provideMerge(AuthClientCredentials.layer(options))
+    Layer.provideMerge(Layer.merge(AuthClientCredentials.layer(options), outcomesOfAccount()))
+  )
+  // Built once per program as a whole, although some of its layers are fresh: an account has one gate.
+  return Layer.fromBuildMemo((memoMap, scope) => Layer.buildWithMemoMap(account, memoMap, scope))
+}
+
+const ofAccounts = new WeakSet<TicketOutcomes["Service"]>()
+
+/** The `TicketOutcomes` that the program provides, unless they are those of another account; or else new ones. */
+const outcomesOfAccount = () =>
+  Layer.effect(
+    TicketOutcomes,
+    Effect.flatMap(Effect.serviceOption(TicketOutcomes), (provided) =>
+      Option.isSome(provided) && !ofAccounts.has(provided.value)
+        ? Effect.succeed(provided.value)
+        : Effect.tap(makeTicketOutcomes(), (own) => Effect.sync(() => ofAccounts.add(own)))
+    )
   )
 
-const baseUrl = Config.option(Config.NonEmptyString("RIPIO_BASE_URL"))
-const environment = Config.Literals(["sandbox", "production"], "RIPIO_ENVIRONMENT")
-
-const variables: Readonly<Record<string, string>> = {
-  baseUrl: "RIPIO_BASE_URL",
-  clientId: "RIPIO_CLIENT_ID",
-  clientSecret: "RIPIO_CLIENT_SECRET"
+const fromConfig = (prefix: string, name: string | undefined) => {
+  const variables: Readonly<Record<string, string>> = {
+    baseUrl: `${prefix}_BASE_URL`,
+    clientId: `${prefix}_CLIENT_ID`,
+    clientSecret: `${prefix}_CLIENT_SECRET`
+  }
+  return Layer.unwrap(
+    Effect.gen(function* () {
+      const url = yield* Config.option(Config.NonEmptyString(`${prefix}_BASE_URL`))
+      return layer({
+        environment: Option.isSome(url)
+          ? { baseUrl: url.value }
+          : yield* Config.Literals(["sandbox", "production"], `${prefix}_ENVIRONMENT`),
+        clientId: yield* Config.NonEmptyString(`${prefix}_CLIENT_ID`),
+        clientSecret: yield* Config.Redacted(`${prefix}_CLIENT_SECRET`),
+        gate: { account: name }
+      })
+    })
+  ).pipe(
+    Layer.catchTag("InvalidOption", ({ issue, option }) =>
+      Layer.effectContext(Effect.fail(new InvalidOption({ option: variables[option] ?? option, issue })))
+    )
+  )
 }
+
+const layerByName = /* @__PURE__ */ layersByName(fromConfig)
 
 /**
  * The whole client for one account, from configuration variables:
@@ -76,7 +116,7 @@ const variables: Readonly<Record<string, string>> = {
  * - `RIPIO_BASE_URL`: a base URL instead of the environment, such as that of a sandbox that you run
  * - `RIPIO_CLIENT_ID` and `RIPIO_CLIENT_SECRET`
  *
- * For a second account in the same program, use `layer`.
+ * Two places of a program that read the same `ConfigProvider` share one client. For several accounts, use `layerConfigFor`.
  *
  * Fails with `ConfigError` if a variable is missing or malformed, and with `InvalidOption` if its value cannot work. Both
  * name the variable and do not show its value.
@@ -86,20 +126,42 @@ const variables: Readonly<Record<string, string>> = {
  * @since 0.1.0
  */
 export const layerConfig: Layer.Layer<
-  AuthService | RipioHttp | SupportTickets,
+  AuthService | RipioHttp | SupportTickets | TicketOutcomes,
   Config.ConfigError | InvalidOption,
   HttpClient
-> = Layer.unwrap(
-  Effect.gen(function* () {
-    const url = yield* baseUrl
-    return layer({
-      environment: Option.isSome(url) ? { baseUrl: url.value } : yield* environment,
-      clientId: yield* Config.NonEmptyString("RIPIO_CLIENT_ID"),
-      clientSecret: yield* Config.Redacted("RIPIO_CLIENT_SECRET")
-    })
-  })
-).pipe(
-  Layer.catchTag("InvalidOption", ({ issue, option }) =>
-    Layer.effectContext(Effect.fail(new InvalidOption({ option: variables[option] ?? option, issue })))
-  )
-)
+> = /* @__PURE__ */ layerByName()
+
+/**
+ * As `layerConfig`, for one of several accounts: `layerConfigFor("AR")` reads `RIPIO_AR_ENVIRONMENT`, `RIPIO_AR_BASE_URL`,
+ * `RIPIO_AR_CLIENT_ID` and `RIPIO_AR_CLIENT_SECRET`. The name consists of capital letters, digits and underscores. Logs have
+ * it as `account`.
+ *
+ * Two places with the same name and the same `ConfigProvider` share one client.
+ *
+ * **Example** (The tickets of two accounts)
+ *
+ * ```ts
+ * import * as Context from "effect/Context"
+ * import * as Layer from "effect/Layer"
+ * import { FetchTransport, Ripio, SupportTickets } from "effect-ripio-tickets"
+ *
+ * class Argentina extends Context.Service<Argentina, SupportTickets["Service"]>()("app/Argentina") {}
+ * class Brazil extends Context.Service<Brazil, SupportTickets["Service"]>()("app/Brazil") {}
+ *
+ * const accounts = Layer.merge(
+ *   Layer.effect(Argentina, SupportTickets).pipe(Layer.provide(Ripio.layerConfigFor("AR"))),
+ *   Layer.effect(Brazil, SupportTickets).pipe(Layer.provide(Ripio.layerConfigFor("BR")))
+ * ).pipe(Layer.provide(FetchTransport.layer))
+ * ```
+ *
+ * @stability unstable
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfigFor = (
+  name: string
+): Layer.Layer<
+  AuthService | RipioHttp | SupportTickets | TicketOutcomes,
+  Config.ConfigError | InvalidOption,
+  HttpClient
+> => layerByName(name)

@@ -10,9 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { PersistedQueueStore } from "effect/persistence/PersistedQueue"
-import type { InvalidOption } from "../domain/InvalidOption.ts"
+import { InvalidOption } from "../domain/InvalidOption.ts"
 import type { TicketEvent } from "../domain/TicketEvent.ts"
 import { positiveDuration, positiveInt } from "../internal/options.ts"
+import { CurrentLifetime } from "../internal/webhooks/lifetime.ts"
 import { makeMemoryDeadLetters, makeMemoryStore } from "../internal/webhooks/memoryStore.ts"
 import { type HandleOptions, makeTicketInbox, TicketInbox, type TicketInboxOptions } from "../services/TicketInbox.ts"
 
@@ -103,7 +104,7 @@ export interface MemoryOptions extends TicketInboxOptions {
  * Of a handled event only the `dedupeKey` is remembered. At most 10,000 events wait to be handled, and at most 10,000 are
  * dead letters. An offer above these limits, or after the last handler has ended, fails with `InboxUnavailable`.
  *
- * Fails with `InvalidOption`.
+ * Fails with `InvalidOption`, also in a handler of `TicketWebhookHandler.fromLayer` with `lifetime: "request"`.
  *
  * @category layers
  * @since 0.1.0
@@ -112,6 +113,8 @@ export const layer = (options?: MemoryOptions): Layer.Layer<TicketInbox, Invalid
   Layer.effect(
     TicketInbox,
     Effect.gen(function* () {
+      if ((yield* CurrentLifetime) === "request")
+        return yield* new InvalidOption({ option: "lifetime", issue: notInMemory })
       const { PersistedQueue } = yield* persistence
       const { capacity = 100_000, rememberFor = Duration.days(4) } = options ?? {}
       const limits = {
@@ -126,6 +129,9 @@ export const layer = (options?: MemoryOptions): Layer.Layer<TicketInbox, Invalid
       return yield* makeTicketInbox({ queues, deadLetters: makeMemoryDeadLetters(), isDurable: false }, options)
     })
   )
+
+const notInMemory =
+  '"request" would lose the events of an inbox in memory when the request ends. Use TicketInboxLive.layerStore, or handle each event in onEvent'
 
 /**
  * Runs `TicketInbox.handle` in the background while the layer lives.

@@ -17,7 +17,8 @@ import { OutcomeContradiction } from "../domain/OutcomeContradiction.ts"
 import { makePollingSchedule, pollingSchedule } from "../domain/PollingSchedule.ts"
 import type { RipioHttpError } from "../domain/RipioHttpError.ts"
 import { type SupportTicket, TicketOutcome } from "../domain/SupportTicket.ts"
-import { outcomeOfEvent, type TicketEvent } from "../domain/TicketEvent.ts"
+import { outcomeOfEvent } from "../domain/EventOutcome.ts"
+import type { TicketEvent } from "../domain/TicketEvent.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 import { withoutStackTrace } from "../domain/withoutStackTrace.ts"
 import { contradictions } from "../internal/metrics.ts"
@@ -28,9 +29,9 @@ import { nonNegativeDuration, positiveInt, scheduleOption } from "../internal/op
  * Delivers the outcomes that webhooks report to the callers of `awaitOutcome` and `changes`, in one process and for one
  * account.
  *
- * The service is optional. With it in the context of the `SupportTickets` layer, waits end when a verified webhook arrives,
+ * `Ripio.layer` contains it. With it in the context of the `SupportTickets` layer, waits end when a verified webhook arrives,
  * and polls are the fallback. Without it, waits only poll. `TicketWebhookRoute` and `TicketWebhookHandler` publish each
- * event that they verify.
+ * event that they verify to the `TicketOutcomes` of their context.
  *
  * It remembers outcomes. An outcome that arrives before a caller waits for it, such as a webhook that overtakes the
  * response to `create`, is returned at once.
@@ -38,12 +39,14 @@ import { nonNegativeDuration, positiveInt, scheduleOption } from "../internal/op
  * **Example** (Webhooks and polls, whichever is first)
  *
  * ```ts
+ * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
- * import { FetchTransport, Ripio, TicketOutcomesLive } from "effect-ripio-tickets"
+ * import { FetchTransport, Ripio, TicketWebhookRoute, TicketWebhooksLive } from "effect-ripio-tickets"
  *
- * const layer = Ripio.layerConfig.pipe(
- *   Layer.provide(FetchTransport.layer),
- *   Layer.provideMerge(TicketOutcomesLive.layer())
+ * const app = TicketWebhookRoute.layer("/webhooks/ripio", () => Effect.void).pipe(
+ *   Layer.provide(TicketWebhooksLive.layerConfig),
+ *   Layer.provideMerge(Ripio.layerConfig), // the client of the program, with its TicketOutcomes
+ *   Layer.provide(FetchTransport.layer)
  * )
  * ```
  *

@@ -21,6 +21,7 @@ import * as Ripio from "../layers/Ripio.ts"
 import type { AuthService } from "../services/AuthService.ts"
 import type { RipioHttp } from "../services/RipioHttp.ts"
 import type { SupportTickets } from "../services/SupportTickets.ts"
+import type { TicketOutcomes } from "../services/TicketOutcomes.ts"
 import type { ConnectionLost } from "./ConnectionLost.ts"
 import type { Fault } from "./Fault.ts"
 import { Accounts } from "./internal/accounts.ts"
@@ -200,7 +201,7 @@ export class Sandbox extends Context.Service<
    */
   static readonly layerRipio = (
     options?: SandboxOptions & RequestOptions
-  ): Layer.Layer<AuthService | RipioHttp | SupportTickets | Sandbox> =>
+  ): Layer.Layer<AuthService | RipioHttp | SupportTickets | TicketOutcomes | Sandbox> =>
     Layer.unwrap(
       Sandbox.useSync(({ account }) =>
         Ripio.layer({ ...options, ...account, environment: { baseUrl: "https://ripio.test" } })

@@ -2,6 +2,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type { KeyValueStore } from "effect/persistence/KeyValueStore"
 import type * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
@@ -25,6 +26,7 @@ import type {
   SupportTickets,
   TicketError,
   TicketId,
+  TicketOutcomes,
   TicketRejected,
   Unauthenticated
 } from "effect-ripio-tickets"
@@ -121,12 +123,13 @@ describe("RipioHttp", () => {
 })
 
 describe("layers", () => {
-  type All = AuthService | RipioHttp | SupportTickets
+  type All = AuthService | RipioHttp | SupportTickets | TicketOutcomes
   const credentials = { environment: "sandbox", clientId: "id", clientSecret: secret } as const
 
   test("Ripio provides all services and requires an HttpClient", () => {
     expect(Ripio.layer(credentials)).type.toBe<Layer.Layer<All, InvalidOption, HttpClient>>()
     expect(Ripio.layerConfig).type.toBe<Layer.Layer<All, InvalidOption | ConfigError, HttpClient>>()
+    expect(Ripio.layerConfigFor("AR")).type.toBe<Layer.Layer<All, InvalidOption | ConfigError, HttpClient>>()
   })
 
   test("secrets cannot be plain strings", () => {
@@ -136,6 +139,9 @@ describe("layers", () => {
 
   test("each layer requires the services below it", () => {
     expect(AuthClientCredentials.layer(credentials)).type.toBe<Layer.Layer<AuthService, InvalidOption, HttpClient>>()
+    expect(AuthClientCredentials.layerStore(credentials)).type.toBe<
+      Layer.Layer<AuthService, InvalidOption, HttpClient | KeyValueStore>
+    >()
     expect(AuthStaticToken.layer({ token: secret })).type.toBe<Layer.Layer<AuthService, InvalidOption>>()
     expect(RipioHttpLive.layer({ environment: "production" })).type.toBe<
       Layer.Layer<RipioHttp, InvalidOption, AuthService | HttpClient>

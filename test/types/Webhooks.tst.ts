@@ -1,6 +1,6 @@
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type { HttpRouter } from "effect/http/HttpRouter"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import type * as Config from "effect/Config"
 import type * as Redacted from "effect/Redacted"
 import type { PersistedQueueStore } from "effect/persistence/PersistedQueue"
@@ -31,6 +31,43 @@ declare const outcomes: TicketOutcomes["Service"]
 declare const event: TicketEvent
 declare const outcome: TicketOutcome
 
+describe("TicketWebhookHandler.fromLayer", () => {
+  const inbox = TicketInboxLive.layer()
+
+  test("returns a function of a request and of any context", () => {
+    const handle = TicketWebhookHandler.fromLayer(TicketWebhooksLive.layerConfig, () => Effect.void)
+    expect(handle).type.toBe<TicketWebhookHandler.Handler>()
+    expect(handle).type.toBeAssignableTo<(request: Request) => Promise<Response>>()
+    // The context of a route of Next.js, of `Deno.serve` and of Cloudflare Workers.
+    expect(handle).type.toBeAssignableTo<
+      (request: Request, context: { readonly params: Promise<Record<string, string>> }) => Promise<Response>
+    >()
+    expect(handle).type.toBeCallableWith(new Request(""), { waitUntil: (_: Promise<unknown>) => {} })
+    expect(handle).type.not.toBeCallableWith(new Request(""), { waitUntil: "later" })
+  })
+
+  test("requires a layer with TicketWebhooks and with what onEvent needs", () => {
+    expect(TicketWebhookHandler.fromLayer).type.toBeCallableWith(
+      Layer.merge(TicketWebhooksLive.layerConfig, inbox),
+      TicketInbox.offer,
+      { lifetime: "process", timeout: "1 second" }
+    )
+    expect(TicketWebhookHandler.fromLayer).type.not.toBeCallableWith(TicketWebhooksLive.layerConfig, TicketInbox.offer)
+    expect(TicketWebhookHandler.fromLayer).type.not.toBeCallableWith(inbox, TicketInbox.offer)
+    expect(TicketWebhookHandler.fromLayer).type.not.toBeCallableWith(
+      TicketWebhooksLive.layerConfig,
+      () => Effect.void,
+      {
+        lifetime: "isolate"
+      }
+    )
+    expect(TicketWebhookHandler.fromLayer).type.not.toBeCallableWith(
+      TicketWebhookRoute.layer("/webhooks", () => Effect.void),
+      () => Effect.void
+    )
+  })
+})
+
 describe("webhooks", () => {
   test("verify accepts bytes and headers, and has no requirements", () => {
     const verified = webhooks.verify({ body: new Uint8Array(), headers })
@@ -56,6 +93,7 @@ describe("webhooks", () => {
   test("the layers have no requirements, and need at least one secret", () => {
     expect(TicketWebhooksLive.layer({ secrets: [secret] })).type.toBe<Layer.Layer<TicketWebhooks, InvalidOption>>()
     expect(TicketWebhooksLive.layerConfig).type.toBe<Layer.Layer<TicketWebhooks, Config.ConfigError | InvalidOption>>()
+    expect(TicketWebhooksLive.layerConfigFor("AR")).type.toBe<typeof TicketWebhooksLive.layerConfig>()
     expect(TicketWebhooksLive.layer).type.not.toBeCallableWith({ secrets: [] })
     expect(TicketWebhooksLive.layer).type.not.toBeCallableWith({ secrets: ["plain"] })
   })

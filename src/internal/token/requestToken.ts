@@ -16,7 +16,7 @@ import type { SendOnce } from "../http/sendOnce.ts"
 import { AccountMetrics, type TokenMetrics } from "../metrics.ts"
 import { withSpan } from "../tracing.ts"
 
-/** An access token and the ages, in milliseconds, at which it is renewed and expires. */
+/** An access token and the ages, in milliseconds, at which it is renewed and expires. `renewAfter` is 0 if it is due now. */
 export interface CachedToken {
   readonly token: Redacted.Redacted
   readonly requestedAt: Instant
@@ -44,10 +44,18 @@ export const ageOf = ({ requestedAt }: CachedToken, clock: Clock.Clock): number 
     Number(clock.monotonicTimeNanosUnsafe() - requestedAt.monotonicNanos) / 1_000_000
   )
 
-/** Requests a token: once, or repeated by the retry policy. */
-export type RequestToken = (options: {
+/** What a cache needs a token for. */
+export interface TokenRequest {
+  /** Whether the request is repeated by the retry policy. */
   readonly retry: boolean
-}) => Effect.Effect<CachedToken, Unauthenticated | RipioHttpError>
+  /** The unexpired token that is to be renewed, if there is one. */
+  readonly current: CachedToken | undefined
+  /** The token that the API has refused. */
+  readonly refused: Redacted.Redacted | undefined
+}
+
+/** Requests a token, or takes one that another process has requested. */
+export type RequestToken = (request: TokenRequest) => Effect.Effect<CachedToken, Unauthenticated | RipioHttpError>
 
 const operation = "accessToken"
 const path = "/oauth2/token/"

@@ -17,9 +17,14 @@ const key = "token"
 
 /**
  * Caches the token of one account. An unexpired token is returned at once and renewed in the background, in the scope of
- * the cache. Only callers without one wait, and they share one request.
+ * the cache. Only callers without one wait, and they share one request. Closing the scope interrupts a renewal, or waits for
+ * it if other processes need its token.
  */
-export const makeTokenCache = Effect.fnUntraced(function* (requestToken: RequestToken, metrics: TokenMetrics) {
+export const makeTokenCache = Effect.fnUntraced(function* (
+  requestToken: RequestToken,
+  metrics: TokenMetrics,
+  { finishesRenewal }: { readonly finishesRenewal: boolean } = { finishesRenewal: false }
+) {
   const scope = yield* Effect.scope
   let current: CachedToken | undefined
   // The token that the API refused, until there is another one.
@@ -34,7 +39,9 @@ export const makeTokenCache = Effect.fnUntraced(function* (requestToken: Request
     return (current = token)
   }
 
-  const replaceCurrent = Effect.matchCauseEffect(requestToken({ retry: false }), {
+  const requestNext = Effect.suspend(() => requestToken({ retry: false, current, refused }))
+
+  const replaceCurrent = Effect.matchCauseEffect(requestNext, {
     onSuccess: (token) =>
       Effect.sync(() => {
         // Requested before the API refused this token, so a new request may return another one.
@@ -56,17 +63,24 @@ export const makeTokenCache = Effect.fnUntraced(function* (requestToken: Request
       })
   })
 
-  // Runs in the context of the call that starts it (logger, tracer, options of the client), but lives as long as the scope.
-  const startRenewal = Effect.forkIn(
-    Effect.withFiber((fiber) => {
-      renewal = fiber
-      return replaceCurrent
-    }),
-    scope,
-    { startImmediately: true }
+  let isClosed = false
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      isClosed = true
+      return finishesRenewal && renewal !== undefined ? Fiber.await(renewal) : Effect.void
+    })
   )
 
-  const isRenewing = () => renewal !== undefined && renewal.pollUnsafe() === undefined
+  // Runs in the context of the call that starts it (logger, tracer, options of the client), but lives as long as the scope.
+  const runRenewal = Effect.withFiber((fiber) => {
+    renewal = fiber
+    return replaceCurrent
+  })
+  const startRenewal = finishesRenewal
+    ? Effect.forkDetach(runRenewal, { startImmediately: true })
+    : Effect.forkIn(runRenewal, scope, { startImmediately: true })
+
+  const isRenewing = () => isClosed || (renewal !== undefined && renewal.pollUnsafe() === undefined)
 
   /** The token of the renewal in flight, or else of a new request. */
   const nextToken = Effect.gen(function* () {
@@ -74,7 +88,9 @@ export const makeTokenCache = Effect.fnUntraced(function* (requestToken: Request
     if (renewal !== undefined) yield* Fiber.await(renewal)
     // A token that has just arrived serves the callers that waited for it, however short its lifetime.
     if (current !== undefined && current !== old) return current
-    return store(yield* requestToken({ retry: true }))
+    const token = store(yield* requestToken({ retry: true, current: undefined, refused }))
+    if (token.renewAfter === 0) yield* startRenewal
+    return token
   })
 
   // Keeps nothing: concurrent callers share a lookup, which is cancelled when the last of them is interrupted.

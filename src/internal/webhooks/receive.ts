@@ -14,7 +14,7 @@ import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import { timeoutOrElse } from "../http/timeoutOrElse.ts"
 import { countDelivery } from "../metrics.ts"
 import { positiveDuration } from "../options.ts"
-import { makeLimitedLog } from "./limitedLog.ts"
+import { type LimitedLog, makeLimitedLog } from "./limitedLog.ts"
 import type { BodyFailure } from "./readBody.ts"
 
 /** How webhooks are received, over any transport. */
@@ -33,6 +33,8 @@ export type OnEvent<E, R> = (event: TicketEvent) => Effect.Effect<unknown, E, R>
 export interface Receivers {
   readonly verify: (delivery: WebhookDelivery) => Effect.Effect<TicketEvent, WebhookRejected>
   readonly publish: ((event: TicketEvent) => Effect.Effect<void, OutcomeContradiction>) | undefined
+  /** The log of rejections, if several receivers share one. */
+  readonly log?: LimitedLog | undefined
 }
 
 /** Reads, verifies and handles a delivery. Returns the status of the response. */
@@ -54,13 +56,12 @@ const maxBodyTime = Duration.seconds(10)
  * signature.
  */
 export const makeReceive = Effect.fnUntraced(function* <E, R>(
-  { publish, verify }: Receivers,
+  { log = makeLimitedLog(), publish, verify }: Receivers,
   onEvent: OnEvent<E, R>,
   { timeout = Duration.seconds(10) }: ReceiveOptions = {}
 ) {
   const duration = yield* Effect.fromResult(positiveDuration("timeout", timeout))
   const context = yield* Effect.context<R>()
-  const log = makeLimitedLog()
 
   const handleEvent = (event: TicketEvent): Effect.Effect<number> =>
     Effect.suspend(() => onEvent(event)).pipe(
