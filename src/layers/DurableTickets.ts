@@ -27,6 +27,7 @@ import { outboxEngineOf, setOutboxEngine, trackerEngineOf } from "../internal/du
 import { makeOutbox } from "../internal/durable/outbox.ts"
 import { contentTable, makeQueueTable, queueTable } from "../internal/durable/queueTable.ts"
 import { checkDatabase, checkQueueTable, createTables } from "../internal/durable/startChecks.ts"
+import { StoreTiming } from "../internal/durable/storeTiming.ts"
 import { runWorker } from "../internal/durable/runWorker.ts"
 import { accountViewOf } from "../internal/http/accountView.ts"
 import { deadLetters as deadLettersAdded, queueAge, queueSize } from "../internal/metrics.ts"
@@ -68,11 +69,6 @@ export interface Options extends TrackerScheduleOptions {
   readonly retry?: Schedule.Schedule<unknown, number> | undefined
   /** How long ids are remembered after they are done: 400 days by default. An older one may be submitted again. */
   readonly rememberFor?: Duration.Input | undefined
-  /**
-   * How long a claim outlives its process: 2 minutes by default, at least 5 s. After that another process handles what a
-   * killed one had claimed.
-   */
-  readonly lockExpiration?: Duration.Input | undefined
 }
 
 const defaultRetry = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("5 minutes")])
@@ -98,13 +94,6 @@ const checkOptions = (options: Options) =>
       retry: yield* checkOption("retry", () => scheduleOption(options.retry ?? defaultRetry)),
       rememberFor: yield* checkOption("rememberFor", () =>
         positiveDuration("rememberFor", options.rememberFor ?? Duration.days(400))
-      ),
-      lockExpiration: yield* checkOption("lockExpiration", () =>
-        Result.filterOrFail(
-          positiveDuration("lockExpiration", options.lockExpiration ?? Duration.minutes(2)),
-          (duration) => Duration.toMillis(duration) >= 5000,
-          () => new InvalidOption({ option: "lockExpiration", issue: "expected at least 5 seconds" })
-        )
       )
     }
   })
@@ -162,18 +151,13 @@ export const layer = (
 > => Layer.effectContext(make(options))
 
 const make = Effect.fnUntraced(function* (options: Options) {
-  const { deadline, lockExpiration, maxAge, maxBytes, name, rememberFor, retry, schedule } = yield* Effect.fromResult(
+  const { deadline, maxAge, maxBytes, name, rememberFor, retry, schedule } = yield* Effect.fromResult(
     checkOptions(options)
   )
   const sql = yield* SqlClient.SqlClient
+  const timing = yield* StoreTiming
   yield* checkDatabase(sql)
-  const store = yield* createTables(
-    PersistedQueue.makeStoreSql({
-      tableName: queueTable,
-      lockExpiration,
-      lockRefreshInterval: Duration.times(lockExpiration, 0.25)
-    })
-  )
+  const store = yield* createTables(PersistedQueue.makeStoreSql({ tableName: queueTable, ...timing }))
   yield* checkQueueTable(sql, queueTable)
   const contentStore = yield* createTables(keyValueStore(sql, contentTable))
   const deadLetterStore = yield* createTables(keyValueStore(sql, "ripio_dead_letters"))
@@ -244,7 +228,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     maxBytes,
     maxAge,
     retry,
-    lockExpiration,
+    lockExpiration: timing.lockExpiration,
     publish: plainInbox.offer,
     track: (id, since) => tracker.tracker.track(id, { since }),
     addDeadLetter: addDeadLetter("outbox"),

@@ -45,7 +45,7 @@ const unreachable = (cause: SqlError) => new UnsupportedStore({ issue: "it canno
 export const createTables = <A, E, R>(create: Effect.Effect<A, E, R>): Effect.Effect<A, UnsupportedStore, R> =>
   Effect.sandbox(create).pipe(
     Effect.retry({
-      schedule: Schedule.spaced("300 millis").pipe(Schedule.upTo({ times: 15 })),
+      schedule: Schedule.spaced("300 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 15 })),
       while: (cause) => !Cause.hasInterruptsOnly(cause)
     }),
     Effect.mapError(
