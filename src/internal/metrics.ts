@@ -249,3 +249,19 @@ export const contradictions = counter(
   "{ticket}",
   "Outcomes that contradict the known outcome of their ticket"
 )({})
+
+const submissions = counter("ripio.durable.submissions", "{submission}", "Submissions by how they ended")
+
+/** Counts the submissions of an outbox. */
+export const submissionCounter = memoize((result: string) => Metric.update(submissions({ result }), 1))
+
+const trackings = counter("ripio.durable.trackings", "{ticket}", "Tracked tickets by how the tracking ended")
+
+/** Counts the tickets of a tracker. */
+export const trackingCounter = memoize((result: string) => Metric.update(trackings({ result }), 1))
+
+/** The number of elements that wait in a queue or are handled. */
+export const queueSize = gauge("ripio.durable.queue.size", "{element}", "Elements of a queue that are not done")
+
+/** The age of the oldest element that waits in a queue or is handled. */
+export const queueAge = gauge("ripio.durable.queue.age", "s", "Age of the oldest element of a queue that is not done")

@@ -15,6 +15,7 @@ import type { RequestOptions } from "../domain/RequestOptions.ts"
 import type { RipioHttpError } from "../domain/RipioHttpError.ts"
 import { AccountErrors } from "../internal/http/accountErrors.ts"
 import { AccountGate } from "../internal/http/accountGate.ts"
+import { setAccountView } from "../internal/http/accountView.ts"
 import { makeDetach } from "../internal/http/detach.ts"
 import { makeExecute } from "../internal/http/execute.ts"
 import { makeRateLimit } from "../internal/http/rateLimit.ts"
@@ -98,17 +99,15 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
   const detach = yield* makeDetach
   // Runs first: what waits for the gate must not be sent while the layer closes.
   yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
-  const http = RipioHttp.of({
-    execute: makeExecute({
-      accountErrors,
-      auth,
-      baseUrl,
-      detach,
-      gate,
-      metrics,
-      sendOnce,
-      schedule: honorRetryAfter(schedule)
-    })
+  const execute = makeExecute({
+    accountErrors,
+    auth,
+    baseUrl,
+    detach,
+    gate,
+    metrics,
+    sendOnce,
+    schedule: honorRetryAfter(schedule)
   })
-  return { account, http }
+  return { account, http: setAccountView(RipioHttp.of({ execute }), gate) }
 })

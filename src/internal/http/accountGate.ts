@@ -13,6 +13,7 @@ import { sanitize } from "../../domain/sanitize.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import type { AccountMetrics } from "../metrics.ts"
 import { addGateWait } from "../tracing.ts"
+import type { AccountView } from "./accountView.ts"
 import type { Poll, PolledAccount } from "./currentPoll.ts"
 import { monotonicMillis } from "./monotonic.ts"
 import { GrowingPause, Outage } from "./outage.ts"
@@ -43,7 +44,7 @@ const reservationLifetime = 100
  * Effect's `Semaphore` serves waiters strictly in order and knows neither classes nor pauses, and its `CircuitBreaker`
  * fails calls where polls have to wait.
  */
-export class AccountGate implements PolledAccount {
+export class AccountGate implements PolledAccount, AccountView {
   lastFailure: RipioHttpError | undefined
   private isOpen: boolean
   private inFlight = 0
@@ -86,6 +87,15 @@ export class AccountGate implements PolledAccount {
 
   get isDown(): boolean {
     return this.outage.isActive
+  }
+
+  get maxConcurrency(): number {
+    return this.concurrency
+  }
+
+  heldBack(now: number): { readonly until: number | undefined } | undefined {
+    if (now < this.pause.pollAt) return { until: this.pause.pollAt }
+    return this.outage.isActive ? { until: undefined } : undefined
   }
 
   /** A wait polls this account from now on. */

@@ -31,6 +31,7 @@ import { token } from "../options.ts"
 import type { AccountErrors } from "./accountErrors.ts"
 import type { AccountGate } from "./accountGate.ts"
 import { CurrentPoll } from "./currentPoll.ts"
+import { CurrentWrite, type ObservedWrite } from "./currentWrite.ts"
 import type { Detach } from "./detach.ts"
 import { isTransient, retryWith, wasNotSent } from "./retry.ts"
 import { Attempt, type SendOnce } from "./sendOnce.ts"
@@ -176,6 +177,20 @@ export const makeExecute = ({
 
     /** Sends the request once. */
     const send = (call: Call, token: Redacted.Redacted): Effect.Effect<A, TokenRefused | ApiError | RipioHttpError> => {
+      const write = isWrite ? call.fiber.getRef(CurrentWrite) : undefined
+      return write === undefined
+        ? sendNow(call, token, undefined)
+        : Effect.andThen(
+            write.beforeSend,
+            Effect.suspend(() => sendNow(call, token, write))
+          )
+    }
+
+    const sendNow = (
+      call: Call,
+      token: Redacted.Redacted,
+      write: ObservedWrite | undefined
+    ): Effect.Effect<A, TokenRefused | ApiError | RipioHttpError> => {
       const { context } = call.fiber
       const attempts = ++call.attempts
       if (call.permit !== undefined) call.permit.isSent = true
@@ -194,6 +209,7 @@ export const makeExecute = ({
         }
       )
       if (sending === undefined) return result
+      if (write !== undefined) write.attempt = sending
       let permit: Permit | undefined
       return detach(withoutLoss(result, { operation, sending, attempts, secrets }), {
         stop: () => {
@@ -272,6 +288,8 @@ export const makeExecute = ({
     return Effect.withFiber((fiber) => {
       const poll = fiber.getRef(CurrentPoll)
       if (poll !== undefined) gate.join(poll, fiber.context)
+      const write = fiber.getRef(CurrentWrite)
+      if (write !== undefined) write.isObserved = true
       const call: Call = {
         fiber,
         poll,
