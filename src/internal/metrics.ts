@@ -248,7 +248,7 @@ export const contradictions = counter(
   "ripio.ticket.contradictions",
   "{ticket}",
   "Outcomes that contradict the known outcome of their ticket"
-)({})
+)
 
 const submissions = counter("ripio.durable.submissions", "{submission}", "Submissions by how they ended")
 

@@ -62,8 +62,9 @@ export const layer = (
   options: Options
 ): Layer.Layer<AuthService | RipioHttp | SupportTickets | TicketOutcomes, InvalidOption, HttpClient> => {
   const account = SupportTicketsLive.layer.pipe(
+    Layer.provideMerge(outcomesOfAccount()),
     Layer.provideMerge(RipioHttpLive.layer(options)),
-    Layer.provideMerge(Layer.merge(AuthClientCredentials.layer(options), outcomesOfAccount()))
+    Layer.provideMerge(AuthClientCredentials.layer(options))
   )
   // Built once per program as a whole, although some of its layers are fresh: an account has one gate.
   return Layer.fromBuildMemo((memoMap, scope) => Layer.buildWithMemoMap(account, memoMap, scope))

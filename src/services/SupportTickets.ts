@@ -20,6 +20,7 @@ import type { TicketRejected } from "../domain/TicketRejected.ts"
 import { accountViewOf, setAccountView } from "../internal/http/accountView.ts"
 import { AccountName, TicketMetrics } from "../internal/metrics.ts"
 import { makeCreate } from "../internal/tickets/create.ts"
+import { toKnownOutcomes } from "../internal/tickets/knownOutcomes.ts"
 import { makePoller, type NextState } from "../internal/tickets/poll.ts"
 import { makeRaise } from "../internal/tickets/raise.ts"
 import { makeRetrieve, type Retrieve } from "../internal/tickets/retrieve.ts"
@@ -129,7 +130,7 @@ export class SupportTickets extends Context.Service<
 /** Creates {@link SupportTickets} on `RipioHttp`. */
 export const makeSupportTickets = Effect.gen(function* () {
   const http = yield* RipioHttp
-  const outcomes = Option.getOrUndefined(yield* Effect.serviceOption(TicketOutcomes))
+  const outcomes = Option.getOrUndefined(Option.map(yield* Effect.serviceOption(TicketOutcomes), toKnownOutcomes))
 
   const retrieve = makeRetrieve((request, options) => http.execute(request, options))
   const metrics = new TicketMetrics(yield* AccountName)

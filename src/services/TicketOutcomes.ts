@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
+import { constVoid } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
@@ -21,8 +22,9 @@ import { outcomeOfEvent } from "../domain/EventOutcome.ts"
 import type { TicketEvent } from "../domain/TicketEvent.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 import { withoutStackTrace } from "../domain/withoutStackTrace.ts"
-import { contradictions } from "../internal/metrics.ts"
+import { AccountName, contradictions } from "../internal/metrics.ts"
 import { monotonicMillis } from "../internal/http/monotonic.ts"
+import { OutcomeListeners, setSubscribe } from "../internal/tickets/knownOutcomes.ts"
 import { nonNegativeDuration, positiveInt, scheduleOption } from "../internal/options.ts"
 
 /**
@@ -69,7 +71,7 @@ export class TicketOutcomes extends Context.Service<
     readonly get: (id: TicketId) => Effect.Effect<Option.Option<TicketOutcome>>
     /** Waits until the outcome of a ticket is recorded. */
     readonly await: (id: TicketId) => Effect.Effect<TicketOutcome>
-    /** The number of callers of `await`. */
+    /** The number of waits and callers of `await`. */
     readonly waiterCount: Effect.Effect<number>
     /** The default polling schedule of waits: slower while webhooks are active. */
     readonly schedule: Schedule.Schedule<Duration.Duration, SupportTicket | RipioHttpError>
@@ -119,11 +121,12 @@ export const makeTicketOutcomes = (options: TicketOutcomesOptions = {}) =>
   Effect.gen(function* () {
     const { activeMillis, capacity, slowSchedule } = yield* Effect.fromResult(checkOptions(options))
     // An alert sees the first contradiction as an increase.
-    yield* Metric.update(contradictions, 0)
+    const contradicted = contradictions({ account: yield* AccountName })
+    yield* Metric.update(contradicted, 0)
 
     const decode = Schema.decodeUnknownResult(Schema.toType(TicketOutcome))
     const outcomes = new Map<TicketId, TicketOutcome>()
-    const waiters = new Map<TicketId, Set<(outcome: Effect.Effect<TicketOutcome>) => void>>()
+    const listeners = new OutcomeListeners()
     let webhooksActiveUntil = -Infinity
 
     const remember = (outcome: TicketOutcome) => {
@@ -153,20 +156,25 @@ export const makeTicketOutcomes = (options: TicketOutcomesOptions = {}) =>
         const known = outcomes.get(received.ticketId)
         if (known === undefined) {
           remember(received)
-          const waiting = waiters.get(received.ticketId) ?? []
-          waiters.delete(received.ticketId)
-          for (const resume of waiting) resume(Effect.succeed(received))
+          listeners.notify(received)
           return Effect.void
         }
         if (isSame(known, received)) return Effect.void
         const error = withoutStackTrace(() => new OutcomeContradiction({ known, received }))
-        return Metric.update(contradictions, 1).pipe(
+        return Metric.update(contradicted, 1).pipe(
           Effect.andThen(Effect.ignoreCause(Effect.logError(error.message))),
           Effect.andThen(Effect.fail(error))
         )
       })
 
-    return TicketOutcomes.of({
+    const subscribe = (id: TicketId, listener: (outcome: TicketOutcome) => void): (() => void) => {
+      const known = outcomes.get(id)
+      if (known === undefined) return listeners.add(id, listener)
+      listener(known)
+      return constVoid
+    }
+
+    const service = TicketOutcomes.of({
       record: (outcome) => recordOutcome(() => outcome),
       publish: (event) =>
         Effect.flatMap(Clock.Clock, (clock) => {
@@ -177,21 +185,8 @@ export const makeTicketOutcomes = (options: TicketOutcomesOptions = {}) =>
         }),
       get: (id) => Effect.sync(() => Option.fromUndefinedOr(outcomes.get(id))),
       await: (id) =>
-        Effect.callback((resume) => {
-          const known = outcomes.get(id)
-          if (known !== undefined) return resume(Effect.succeed(known))
-          const waiting = waiters.get(id) ?? new Set()
-          waiters.set(id, waiting.add(resume))
-          return Effect.sync(() => {
-            waiting.delete(resume)
-            if (waiting.size === 0 && waiters.get(id) === waiting) waiters.delete(id)
-          })
-        }),
-      waiterCount: Effect.sync(() => {
-        let count = 0
-        for (const waiting of waiters.values()) count += waiting.size
-        return count
-      }),
+        Effect.callback((resume) => Effect.sync(subscribe(id, (outcome) => resume(Effect.succeed(outcome))))),
+      waiterCount: Effect.sync(() => listeners.size),
       schedule: Schedule.fromStep(
         Effect.gen(function* () {
           const clock = yield* Clock.Clock
@@ -202,6 +197,7 @@ export const makeTicketOutcomes = (options: TicketOutcomesOptions = {}) =>
         })
       )
     })
+    return setSubscribe(service, subscribe)
   })
 
 /** The tag of an event, or `undefined` if the value is not one. JavaScript may pass anything. */

@@ -284,11 +284,9 @@ describe("the OpenTelemetry SDK", () => {
         yield* Effect.exit(create)
       })
       const metrics = yield* exportedMetrics(
-        playScript(
-          program,
-          [{ status: 500 }, tokenResponse(), json(pending), { status: 503 }, json(created), json(failed), "hang"],
-          { gate: { account: "AR" } }
-        )
+        playScript(program, [{ status: 500 }, tokenResponse(), json(pending), { status: 503 }, json(created), "hang"], {
+          gate: { account: "AR" }
+        })
       )
       const units = Object.fromEntries(metrics.map(({ descriptor }) => [descriptor.name, descriptor.unit]))
       assert.deepStrictEqual(units, {
@@ -301,7 +299,8 @@ describe("the OpenTelemetry SDK", () => {
         "ripio.client.outcomes": "{wait}",
         "ripio.client.creates.ambiguous": "{ticket}",
         "ripio.client.token.renewals": "{token}",
-        "ripio.client.token.age": "s"
+        "ripio.client.token.age": "s",
+        "ripio.ticket.contradictions": "{ticket}"
       })
       for (const { dataPoints, descriptor } of metrics) {
         for (const { attributes } of dataPoints) {

@@ -351,7 +351,7 @@ const untilHeld = (poll: Poll, remaining: () => number): Effect.Effect<{ readonl
 
 const reportContradiction = (known: TicketOutcome, received: TicketOutcome): Effect.Effect<void> =>
   Effect.andThen(
-    Metric.update(contradictions, 1),
+    Metric.update(contradictions({}), 1),
     Effect.logError(withoutStackTrace(() => new OutcomeContradiction({ known, received })).message)
   )
 

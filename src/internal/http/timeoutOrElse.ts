@@ -1,20 +1,22 @@
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { runtimeClock } from "./monotonic.ts"
 
+/** Starts what may end an effect early, such as a timer. Returns how to cancel it. */
+type Trigger<A, E> = (
+  end: (result: Effect.Effect<A, E>) => void,
+  run: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>
+) => () => void
+
 /**
- * A drop-in for `Effect.timeoutOrElse` whose timeout also holds if the effect cannot be interrupted, or takes long to end
- * after an interruption: the effect then ends in the background, and its exit is ignored. An interruption of the caller
- * waits for the effect to end, but no longer than the timeout.
- *
- * It forks one fiber instead of two and takes a third of the time.
+ * Ends an effect early, also if it cannot be interrupted, or takes long to end after an interruption: it then ends in the
+ * background, and its exit is ignored. An interruption of the caller waits for the effect to end, or for the trigger.
  */
-export const timeoutOrElse = <A, E, A2, E2>(
+export const endEarly = <A, E, A2, E2>(
   self: Effect.Effect<A, E>,
-  options: { readonly duration: Duration.Duration; readonly orElse: () => Effect.Effect<A2, E2> }
+  trigger: Trigger<A2, E2>
 ): Effect.Effect<A | A2, E | E2> =>
   Effect.withFiber((parent) =>
     Effect.callback((resume) => {
@@ -22,25 +24,39 @@ export const timeoutOrElse = <A, E, A2, E2>(
       const child = run(self)
       const exit = child.pollUnsafe()
       if (exit !== undefined) return resume(exit)
-      // What the child's exit leads to, or the timeout, which has no exit.
-      let end = (exit: Exit.Exit<A, E> | undefined): void => {
-        if (exit !== undefined) return resume(exit)
-        end = () => {}
+      let isOver = false
+      let finish = resume
+      let cancel = () => {}
+      const end = (result: Effect.Effect<A | A2, E | E2>) => {
+        if (isOver) return
+        isOver = true
+        cancel()
         child.interruptUnsafe(parent.id)
-        resume(Effect.suspend(options.orElse))
+        finish(result)
       }
-      const cancelTimer = startTimer(options.duration, parent.getRef(Clock.Clock), run, () => end(undefined))
-      child.addObserver((exit) => {
-        cancelTimer()
-        end(exit)
-      })
+      cancel = trigger(end, run)
+      // The trigger may have ended it at once.
+      if (isOver) return cancel()
+      child.addObserver(end)
       return Effect.callback<void>((resume) => {
         // This also runs if the effect has ended by interrupting itself.
-        if (child.pollUnsafe() !== undefined) return resume(Effect.void)
-        end = () => resume(Effect.void)
+        if (isOver) return resume(Effect.void)
+        finish = () => resume(Effect.void)
         child.interruptUnsafe(parent.id)
       })
     })
+  )
+
+/**
+ * A drop-in for `Effect.timeoutOrElse` whose timeout also holds if the effect cannot be interrupted, as {@link endEarly}
+ * does. It forks one fiber instead of two and takes a third of the time.
+ */
+export const timeoutOrElse = <A, E, A2, E2>(
+  self: Effect.Effect<A, E>,
+  options: { readonly duration: Duration.Duration; readonly orElse: () => Effect.Effect<A2, E2> }
+): Effect.Effect<A | A2, E | E2> =>
+  Effect.clockWith((clock) =>
+    endEarly(self, (end, run) => startTimer(options.duration, clock, run, () => end(Effect.suspend(options.orElse))))
   )
 
 const maxTimerMillis = 2 ** 31 - 1

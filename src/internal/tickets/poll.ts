@@ -3,14 +3,12 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { AwaitOptions } from "../../domain/AwaitOptions.ts"
 import type { InvalidOption } from "../../domain/InvalidOption.ts"
-import type { OutcomeContradiction } from "../../domain/OutcomeContradiction.ts"
 import { OutcomePending } from "../../domain/OutcomePending.ts"
 import { describe } from "../../domain/describe.ts"
 import { pollingSchedule } from "../../domain/PollingSchedule.ts"
@@ -21,10 +19,11 @@ import type { TicketError } from "../../domain/TicketError.ts"
 import { isTicketId, TicketId } from "../../domain/TicketId.ts"
 import { CurrentPoll, type Poll, type PolledAccount } from "../http/currentPoll.ts"
 import { atLeastMinDelay, lengthen, requestedDelay } from "../http/retry.ts"
-import { timeoutOrElse } from "../http/timeoutOrElse.ts"
+import { endEarly, startTimer } from "../http/timeoutOrElse.ts"
 import { monotonicMillis, wallClockOffset } from "../http/monotonic.ts"
 import { addPollCounts } from "../tracing.ts"
 import { defaultWaitOptions, type WaitOptions, waitOptions } from "../options.ts"
+import type { KnownOutcomes } from "./knownOutcomes.ts"
 import type { Retrieve } from "./retrieve.ts"
 
 /** What a poll returned: the ticket, or the error that does not end the wait. */
@@ -32,14 +31,6 @@ export type PollResult = SupportTicket | RipioHttpError
 
 /** The next state of a ticket: at once for the first poll, after a delay for every other one. */
 export type NextState = Effect.Effect<SupportTicket, TicketError | OutcomePending>
-
-/** The outcomes that webhooks report, if the program receives any. */
-export interface KnownOutcomes {
-  readonly get: (id: TicketId) => Effect.Effect<Option.Option<TicketOutcome>>
-  readonly await: (id: TicketId) => Effect.Effect<TicketOutcome>
-  readonly record: (outcome: TicketOutcome) => Effect.Effect<void, OutcomeContradiction>
-  readonly schedule: Schedule.Schedule<Duration.Duration, PollResult>
-}
 
 /** A wait for one ticket. */
 export interface Wait {
@@ -58,11 +49,7 @@ export const makePoller = (
 ): Effect.Effect<Wait> =>
   Effect.map(Clock.Clock, (clock) => {
     const poller = new Poller(retrieve, ticketId, outcomes, clock, waitOptions(options))
-    const next = nextState(poller)
-    return {
-      next: outcomes === undefined ? next : raceFirst(outcomes.await(ticketId), next),
-      end: endOf(poller)
-    }
+    return { next: nextState(poller), end: endOf(poller) }
   })
 
 // Declared at the top level, so that the closure holds the poller and nothing else.
@@ -127,7 +114,8 @@ class Poller implements Poll {
     const { lastResult } = this
     if (lastResult === undefined) return this.poll()
     return Pull.matchEffect(this.limit(this.nextDelay(lastResult)), {
-      onSuccess: (delay) => this.pollAfter(delay, lastResult),
+      onSuccess: (delay) =>
+        Duration.isDuration(delay) ? this.pollAfter(delay, lastResult) : Effect.succeed<SupportTicket>(delay),
       onFailure: (cause) => this.failSchedule(cause),
       onDone: () => this.failPending()
     })
@@ -154,13 +142,48 @@ class Poller implements Poll {
     return Math.max(this.end - this.now, 0)
   }
 
-  /** Ends an effect at the deadline. */
+  /** Ends an effect at the deadline, or with the outcome if a webhook reports it meanwhile. */
   limit<A, E>(
     effect: Effect.Effect<A, E>,
     orElse: () => Effect.Effect<A, OutcomePending> = () => this.failPending()
-  ): Effect.Effect<A, E | OutcomePending> {
+  ): Effect.Effect<A | TicketOutcome, E | OutcomePending> {
     if (Exit.isExit(effect)) return effect
-    return timeoutOrElse(effect, { duration: Duration.millis(this.remaining), orElse })
+    return endEarly<A, E, A | TicketOutcome, OutcomePending>(effect, (end, run) => {
+      const duration = Duration.millis(this.remaining)
+      const cancelTimer = startTimer(duration, this.clock, run, () => end(Effect.suspend(orElse)))
+      const unsubscribe = this.outcomes?.subscribe(this.ticketId, (outcome) => end(Effect.succeed(outcome)), run)
+      return () => {
+        cancelTimer()
+        unsubscribe?.()
+      }
+    })
+  }
+
+  /** Sleeps, and then continues, or ends with the outcome if a webhook reports it meanwhile. */
+  sleep(duration: Duration.Duration, orElse: () => NextState): NextState {
+    const { clock, outcomes, ticketId } = this
+    if (outcomes === undefined) return Effect.flatMap(clock.sleep(duration), orElse)
+    return Effect.withFiber((fiber) =>
+      Effect.callback((resume) => {
+        const run = Effect.runForkWith(fiber.context)
+        const cancelTimer = startTimer(duration, clock, run, () => {
+          unsubscribe()
+          resume(Effect.suspend(orElse))
+        })
+        const unsubscribe = outcomes.subscribe(
+          ticketId,
+          (outcome) => {
+            cancelTimer()
+            resume(Effect.succeed(outcome))
+          },
+          run
+        )
+        return Effect.sync(() => {
+          cancelTimer()
+          unsubscribe()
+        })
+      })
+    )
   }
 
   failPending(): Effect.Effect<never, OutcomePending> {
@@ -214,8 +237,8 @@ class Poller implements Poll {
     const { remaining } = this
     this.intervalMillis = Duration.toMillis(delay)
     return Duration.toMillis(delay) < remaining
-      ? Effect.flatMap(this.clock.sleep(delay), () => this.poll())
-      : Effect.flatMap(this.clock.sleep(Duration.millis(remaining)), () => this.failPending())
+      ? this.sleep(delay, () => this.poll())
+      : this.sleep(Duration.millis(remaining), () => this.failPending())
   }
 
   poll(): NextState {
@@ -266,28 +289,3 @@ class Poller implements Poll {
 
 const logFailedPoll = ({ message }: RipioHttpError, ticketId: TicketId): Effect.Effect<void> =>
   Effect.ignoreCause(Effect.annotateLogs(Effect.logDebug(`A poll failed: ${message}`), { ticketId }))
-
-/** `Effect.raceFirst`, which here does not wait for the loser to end: it may be uninterruptible. */
-const raceFirst = <A, E, A2, E2>(
-  self: Effect.Effect<A, E>,
-  that: Effect.Effect<A2, E2>
-): Effect.Effect<A | A2, E | E2> =>
-  Effect.withFiber((parent) =>
-    Effect.callback((resume) => {
-      const run = Effect.runForkWith(parent.context)
-      const first = run(self)
-      const exit = first.pollUnsafe()
-      if (exit !== undefined) return resume(exit)
-      const second = run(that)
-      let isOver = false
-      const endWith = (loser: Fiber.Fiber<unknown, unknown>) => (exit: Exit.Exit<A | A2, E | E2>) => {
-        if (isOver) return
-        isOver = true
-        loser.interruptUnsafe(parent.id)
-        resume(exit)
-      }
-      first.addObserver(endWith(second))
-      second.addObserver(endWith(first))
-      return Fiber.interruptAll([first, second])
-    })
-  )
