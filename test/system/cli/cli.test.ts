@@ -1,8 +1,9 @@
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { createHmac } from "node:crypto"
+import { once } from "node:events"
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
+import { connect, createServer } from "node:net"
 import { join } from "node:path"
 import manifest from "../../../package.json" with { type: "json" }
 import * as Effect from "effect/Effect"
@@ -679,7 +680,15 @@ describe("webhook", () => {
     }
     assert.strictEqual((await fetch(url)).status, 405)
     await listening.waitFor(/GET \/ 405/u)
+    // A sender that has stalled does not delay the end.
+    const stalled = connect(Number(new URL(url).port), "127.0.0.1")
+    stalled.on("error", () => {}).write("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n1")
+    await once(stalled, "connect")
+    const closed = once(stalled, "close")
     listening.kill("SIGINT")
+    await closed
+    // It was not waited for: after 10 s it would have had a response.
+    assert.strictEqual(stalled.bytesRead, 0)
     const { exitCode, stderr, stdout } = await listening.result
     assert.strictEqual(exitCode, 130)
     assert.match(stdout, new RegExp(`^TicketCreated ${unknownId} SUP-1001 \\S+\n$`, "u"))
