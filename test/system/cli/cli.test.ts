@@ -204,6 +204,13 @@ describe("errors", () => {
       tag: "InvalidOption",
       message: /^RIPIO_CLIENT_ID: expected/u
     },
+    "a file that cannot be read": {
+      args: () => ["webhook", "verify", "--body", "/proc/self/mem", "--signature", "x"],
+      env: () => ({ RIPIO_WEBHOOK_SECRETS: webhookSecret }),
+      exitCode: 2,
+      tag: "UnreadableFile",
+      message: /^The file of --body cannot be read: \/proc\/self\/mem: EIO/u
+    },
     "no webhook secret": {
       args: () => ["webhook", "listen", "--port", "0"],
       exitCode: 2,
