@@ -7,12 +7,13 @@ import { connect, createServer } from "node:net"
 import { join } from "node:path"
 import manifest from "../../../package.json" with { type: "json" }
 import * as Effect from "effect/Effect"
+import * as esbuild from "esbuild"
 import { CustomerId, TicketId } from "../../../src/index.ts"
 import { Fault } from "../../../src/testing/index.ts"
 import { exitCodes } from "../../../src/cli/exit.ts"
 import { clientSecret } from "../../support/canary.ts"
 import { documentedExitCodes, documentedSession, type Step } from "./documented.ts"
-import { onTerminal, run, shell, shown, start, terminal, unpack, workspace } from "./program.ts"
+import { onTerminal, program, run, shell, shown, start, terminal, unpack, workspace } from "./program.ts"
 import { silentApi, startServer, webhookSecret } from "./server.ts"
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -40,6 +41,37 @@ const raiseArgs = (customer: string = server.customerId) => [
 ]
 
 const parse = (line: string) => JSON.parse(line) as Record<string, unknown>
+
+describe("the bundle", () => {
+  it("imports only Node.js, and not node:http at its start, which would load fetch", async () => {
+    // Fails if the bundle imports a package: there is none in the folder.
+    const { metafile } = await esbuild.build({
+      entryPoints: [program],
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      write: false,
+      metafile: true
+    })
+    const imports = Object.values(metafile.outputs).flatMap((file) => file.imports)
+    assert.isAbove(imports.length, 3)
+    assert.deepStrictEqual(
+      imports.filter(({ path }) => !path.startsWith("node:")),
+      []
+    )
+    assert.deepStrictEqual(
+      imports.filter(({ path }) => path === "node:http").map(({ kind }) => kind),
+      ["dynamic-import"]
+    )
+  })
+
+  it("has the licenses of what it contains", () => {
+    const text = readFileSync(program, "utf8")
+    for (const name of ["effect", "@effect/platform-node", "@effect/platform-node-shared"]) {
+      assert.match(text, new RegExp(`^${name}\n\nMIT License\n\nCopyright`, "mu"))
+    }
+  })
+})
 
 describe("results", () => {
   it("retrieve prints the state of a ticket", async () => {
@@ -297,6 +329,12 @@ describe.concurrent("usage", () => {
       assert.match(stderr, expected)
     })
   }
+
+  it("names the command as the user has called it", async () => {
+    const { stderr } = await run(["retrieve"], { npm_command: "exec" })
+    assert.include(stderr, "For the usage: npx effect-ripio-tickets retrieve --help")
+    assert.include((await run(["retrieve"])).stderr, "For the usage: ripio-tickets retrieve --help")
+  })
 
   it("a secret in a flag is refused, and not printed", async () => {
     for (const args of [
