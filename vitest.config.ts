@@ -27,9 +27,10 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["**/node_modules/**", "test/system/{cli,package}/**"]
+          exclude: ["**/node_modules/**", "test/system/{cli,load,package}/**"]
         }
       },
+      { extends: true, test: { name: "load", include: ["test/system/load/*.test.ts"] } },
       {
         extends: true,
         test: { name: "package", include: ["test/system/{cli,package}/*.test.ts"], hookTimeout: 120_000 }

@@ -30,7 +30,7 @@ export class CreateAmbiguous extends Schema.TaggedError<CreateAmbiguous>("effect
      * runtime without WebCrypto.
      */
     contentHash: Schema.String,
-    /** When the first request began. If the ticket exists, it was created between then and this error. */
+    /** When the last request began. If the ticket exists, it was created between then and this error. */
     sentAt: Schema.DateTimeUtc,
     /** Why there is no usable response. */
     reason: RipioHttpErrorReason,

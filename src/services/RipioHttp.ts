@@ -90,10 +90,12 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
   const { baseUrl, schedule, timeout } = yield* Effect.fromResult(requestOptions(options))
   const { account, concurrency, rateLimit } = yield* Effect.fromResult(gateOptions(options))
   const reserve = rateLimit && (yield* makeRateLimit(rateLimit, account ?? baseUrl))
-  const gate = new AccountGate({ account, concurrency, reserve })
+  const gate = new AccountGate({ account, concurrency, reserve, context: yield* Effect.context() })
   const accountErrors = new AccountErrors(account)
   const sendOnce = yield* makeSendOnce(timeout)
   const detach = yield* makeDetach
+  // Runs first: what waits for the gate must not be sent while the layer closes.
+  yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
   return RipioHttp.of({
     execute: makeExecute({
       accountErrors,

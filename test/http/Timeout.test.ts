@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -104,6 +105,15 @@ describe("the timeout", () => {
         logs.map((line) => line.slice(0, 15)),
         ["Debug: Retrying", "Debug: Retrying"]
       )
+    })
+  )
+
+  it.effect("does not hold a call whose transport interrupts itself", () =>
+    Effect.gen(function* () {
+      const { get } = yield* scriptedHttp(() => Effect.delay(Effect.interrupt, "1 second"))
+      const { after, exit } = yield* within("1 minute", get)
+      assert.strictEqual(after, 1000)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
     })
   )
 

@@ -1,10 +1,9 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import { describe } from "../../domain/describe.ts"
@@ -13,32 +12,20 @@ import { RateLimited, type RipioHttpError } from "../../domain/RipioHttpError.ts
 import { sanitize } from "../../domain/sanitize.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import { gateWait } from "../metrics.ts"
-import { monotonicMillis } from "./monotonic.ts"
 import { addGateWait } from "../tracing.ts"
 import type { Poll, PolledAccount } from "./currentPoll.ts"
+import { monotonicMillis } from "./monotonic.ts"
 import { GrowingPause, Outage } from "./outage.ts"
+import { AccountPause } from "./pause.ts"
 import type { ReserveRequest } from "./rateLimit.ts"
 import { requestedDelay } from "./retry.ts"
 import { startTimer } from "./timeoutOrElse.ts"
-import { type Linked, WaitQueue } from "./waitQueue.ts"
-
-type AnyFiber = Fiber.Fiber<unknown, unknown>
+import { Release } from "./release.ts"
+import { type AnyFiber, Permit, type Visit, Waiter } from "./visit.ts"
+import { WaitQueue } from "./waitQueue.ts"
 
 /** The failure to reach the API, or `undefined` if there was a response. */
 type FailureOf<E> = (error: E) => RipioHttpError | undefined
-
-/** One call or poll at the gate. */
-export interface Visit {
-  readonly fiber: AnyFiber
-  /** The wait that polls, or `undefined` for a call of the program. */
-  readonly poll: Poll | undefined
-  /** The error of a call that is not sent, because the account is held back for too long. */
-  readonly heldBack: (reason: RateLimited) => RipioHttpError
-  /** Set by the gate while the visit may send. */
-  permit: Permit | undefined
-  /** Set by the gate while the visit is in the queue. */
-  waiter: Waiter | undefined
-}
 
 // A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
 const maxPause = 60 * 60 * 1000
@@ -46,44 +33,8 @@ const maxPause = 60 * 60 * 1000
 // While polls wait, at most this many calls in a row go before the oldest poll.
 const maxCallsInRow = 3
 
-// The queue is released over this time after a pause, at a rate with these bounds between two requests.
-const releaseMillis = 1500
-const minInterval = 0.75
-const maxInterval = 20
-
-// A release that could not send for longer than this does not catch up, because that would be a burst.
-const maxLag = 30
-
 // A reserved request that was not sent in time belongs to a window that has passed.
 const reservationLifetime = 100
-
-/** A visit in the queue. */
-export class Waiter implements Linked<Waiter> {
-  readonly visit: Visit
-  readonly since: number
-  previous: Waiter | undefined
-  next: Waiter | undefined
-  readonly resume: (effect: Effect.Effect<void, RipioHttpError>) => void
-
-  constructor(visit: Visit, since: number, resume: (effect: Effect.Effect<void, RipioHttpError>) => void) {
-    this.visit = visit
-    this.since = since
-    this.resume = resume
-  }
-}
-
-/** The right to send one request. */
-export class Permit {
-  readonly poll: Poll | undefined
-  readonly isProbe: boolean
-  /** Whether a request was sent. Without a token there is none, and a `Retry-After` of the token endpoint is not ours. */
-  isSent = false
-
-  constructor(poll: Poll | undefined, isProbe: boolean) {
-    this.poll = poll
-    this.isProbe = isProbe
-  }
-}
 
 /**
  * The gate of one account: it limits the requests in flight, holds all of them back while the API asks for it, and lets
@@ -103,27 +54,27 @@ export class AccountGate implements PolledAccount {
   private readonly polls = new WaitQueue<Waiter>()
   private readonly outage = new Outage()
   private readonly throttling = new GrowingPause()
-  // If the response asked for no time, only polls pause: the retry policy of a call decides.
-  private pause: { readonly until: number; readonly status: number; readonly isRequested: boolean } | undefined
-  private release:
-    | { readonly interval: number; readonly includesCalls: boolean; nextAt: number; remaining: number }
-    | undefined
+  private readonly pause = new AccountPause()
+  private isPauseLong = false
+  private release: Release | undefined
   private reservedAt: number | undefined
   private isReserving = false
   private timer: { readonly at: number; readonly cancel: () => void } | undefined
-  // Of the last visitor that had to wait. Timers need a clock, and fibers a context.
-  private context: Context.Context<never> | undefined
-  private clock: Clock.Clock | undefined
-  private random = () => 0
+  // Of the layer, so that all times of the gate are of one clock.
+  private readonly context: Context.Context<never>
+  private readonly clock: Clock.Clock
   private readonly concurrency: number
   private readonly account: string | undefined
   private readonly reserve: ReserveRequest | undefined
 
   constructor(options: {
+    readonly context: Context.Context<never>
     readonly concurrency: number
     readonly account: string | undefined
     readonly reserve: ReserveRequest | undefined
   }) {
+    this.context = options.context
+    this.clock = Context.get(options.context, Clock.Clock)
     this.concurrency = options.concurrency
     this.account = options.account
     this.reserve = options.reserve
@@ -149,13 +100,8 @@ export class AccountGate implements PolledAccount {
   /** Whether a visit has to wait for the end of a pause or of an outage. */
   isHoldingBack(visit: Visit): boolean {
     if (this.isOpen) return false
-    if (visit.poll !== undefined && this.outage.isActive) return true
-    return this.isPausedFor(visit, monotonicMillis(visit.fiber.getRef(Clock.Clock)))
-  }
-
-  /** Whether a pause holds a visit back. */
-  private isPausedFor({ poll }: Visit, now: number): boolean {
-    return this.pause !== undefined && now < this.pause.until && (this.pause.isRequested || poll !== undefined)
+    if (visit.poll === undefined) return this.now < this.pause.callAt
+    return this.outage.isActive || this.now < this.pause.pollAt
   }
 
   /** Gives a permit to a visit that has none, if one is free and nothing is held back. Returns whether the visit has one. */
@@ -170,13 +116,14 @@ export class AccountGate implements PolledAccount {
   /** Waits for a permit. `end` must run when the visit is over, also if the wait was interrupted. */
   wait(visit: Visit): Effect.Effect<void, RipioHttpError> {
     return Effect.suspend(() => {
-      const since = monotonicMillis(this.prepare(visit.fiber))
+      const since = this.now
       return Effect.map(
         Effect.callback<void, RipioHttpError>((resume) => {
           this.enqueue(visit, since, resume)
         }),
         () => {
           const waited = this.now - since
+          if (waited === 0) return
           gateWait.updateUnsafe(waited / 1000, visit.fiber.context)
           addGateWait(visit.fiber, waited)
         }
@@ -227,47 +174,52 @@ export class AccountGate implements PolledAccount {
     fiber: AnyFiber,
     mayPause: boolean
   ): void {
-    if (Exit.isSuccess(exit)) {
-      this.throttling.reset()
-      this.lastFailure = undefined
-      return this.responded(fiber)
-    }
+    if (Exit.isSuccess(exit)) return this.succeeded(fiber)
     const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
     // An interruption or a defect says nothing about the account.
     if (error === undefined) return
     const failure = failureOf(error)
-    if (failure === undefined) {
-      this.lastFailure = undefined
-      return this.responded(fiber)
-    }
+    if (failure === undefined) return this.succeeded(fiber)
     if (failure.reason._tag === "InvalidRequest") return
     this.lastFailure = failure
-    const clock = this.prepare(fiber)
-    if (mayPause) this.holdBack(failure, monotonicMillis(clock))
+    if (mayPause) this.holdBack(failure, fiber)
     switch (failure.reason._tag) {
       case "TransportFailed":
       case "TimedOut":
       case "ServerFailed":
-        if (poll !== undefined) this.pollFailed(poll, failure, monotonicMillis(clock), fiber)
+        if (poll !== undefined) this.pollFailed(poll, failure, fiber)
         return
       default:
         this.responded(fiber)
     }
   }
 
+  /** Interrupts what is in the queue, because the layer closes. */
+  close(): void {
+    for (const queue of [this.calls, this.polls]) {
+      for (let waiter = queue.first; waiter !== undefined; waiter = queue.first) {
+        this.dequeue(waiter)
+        waiter.resume(Effect.interrupt)
+      }
+    }
+    this.wakeAt(Infinity)
+  }
+
   private get now(): number {
-    return this.clock === undefined ? 0 : monotonicMillis(this.clock)
+    return monotonicMillis(this.clock)
   }
 
-  private prepare(fiber: AnyFiber): Clock.Clock {
-    const random = fiber.getRef(Random.Random)
-    this.random = () => random.nextDoubleUnsafe()
-    this.context = fiber.context
-    return (this.clock = fiber.getRef(Clock.Clock))
+  private readonly random = (): number => Context.get(this.context, Random.Random).nextDoubleUnsafe()
+
+  /** The API responded, which is a success of the account. */
+  private succeeded(fiber: AnyFiber): void {
+    this.throttling.reset()
+    this.lastFailure = undefined
+    this.responded(fiber)
   }
 
-  private pollFailed(poll: Poll, failure: RipioHttpError, now: number, fiber: AnyFiber): void {
-    if (!this.outage.failed(poll, this.waitCount, now, this.random)) return
+  private pollFailed(poll: Poll, failure: RipioHttpError, fiber: AnyFiber): void {
+    if (!this.outage.failed(poll, failure, this.waitCount, this.now, this.random)) return
     this.isOpen = false
     this.log(
       Effect.logWarning(
@@ -279,7 +231,7 @@ export class AccountGate implements PolledAccount {
 
   private responded(fiber: AnyFiber): void {
     // The usual case reads no clock.
-    const now = this.outage.isActive ? monotonicMillis(this.prepare(fiber)) : 0
+    const now = this.outage.isActive ? this.now : 0
     if (this.outage.isActive)
       for (let item = this.polls.first; item !== undefined; item = item.next) this.save(item, now)
     const duration = this.outage.succeeded(now)
@@ -313,54 +265,67 @@ export class AccountGate implements PolledAccount {
   }
 
   /** Pauses the account if the response asks for it. */
-  private holdBack(failure: RipioHttpError, now: number): void {
+  private holdBack(failure: RipioHttpError, fiber: AnyFiber): void {
     const { reason } = failure
     if (reason._tag !== "RateLimited" && reason._tag !== "ServerFailed") return
+    const { now } = this
     const requested = requestedDelay(failure)
-    let millis = requested === undefined ? 0 : Math.min(Duration.toMillis(requested), maxPause)
-    const isRequested = millis > 0
-    if (!isRequested) {
-      if (reason.status !== 429 || (this.pause !== undefined && now < this.pause.until)) return
-      millis = this.throttling.next(0)
+    const millis = requested === undefined ? 0 : Math.min(Duration.toMillis(requested), maxPause)
+    if (millis > 0) {
+      if (!this.pause.request(now, now + millis, reason.status)) return
+      this.release = undefined
+      this.isOpen = false
+      this.warnOfLongPause(millis, reason.status, fiber)
+      this.failHeldCalls(now)
+    } else if (reason.status === 429 && now >= this.pause.pollAt) {
+      this.pause.holdPolls(now + this.throttling.next(0))
+      this.isOpen = false
     }
-    const until = now + millis
-    if (this.pause !== undefined && until <= this.pause.until) return
-    this.pause = { until, status: reason.status, isRequested }
-    this.release = undefined
-    this.isOpen = false
-    // The first call fails only if all do, because they wait for the same moment.
+  }
+
+  private warnOfLongPause(millis: number, status: number, fiber: AnyFiber): void {
+    if (this.isPauseLong || millis <= Duration.toMillis(maxRetryAfter)) return
+    this.isPauseLong = true
+    this.log(
+      Effect.logWarning(
+        `The Ripio API asks to send nothing for ${Duration.format(Duration.millis(millis))} (HTTP ${status}). Calls fail with RateLimited until its last minute, and waits are held back until its end`
+      ),
+      fiber
+    )
+  }
+
+  /** Fails the calls in the queue that are held back for too long. They are in the order in which they came. */
+  private failHeldCalls(now: number): void {
     for (let waiter = this.calls.first; waiter !== undefined; waiter = this.calls.first) {
-      const error = this.tooLong(waiter.visit, now)
+      const error = this.tooLong(waiter.visit, waiter.heldBefore, now)
       if (error === undefined) return
       this.dequeue(waiter)
       waiter.resume(Effect.fail(error))
     }
   }
 
-  /** The error of a call that would wait for longer than a call obeys a `Retry-After`. */
-  private tooLong({ heldBack, poll }: Visit, now: number): RipioHttpError | undefined {
-    if (poll !== undefined || this.pause === undefined) return undefined
-    const { status, until } = this.pause
-    const retryAfter = Duration.millis(Math.ceil(until - now))
-    return Duration.isGreaterThan(retryAfter, maxRetryAfter)
-      ? heldBack(withoutStackTrace(() => new RateLimited({ status, retryAfter, mayHaveBeenSent: false })))
-      : undefined
+  /** The error of a call that pauses would hold back for longer than a call obeys a `Retry-After`. */
+  private tooLong({ heldBack, poll }: Visit, heldBefore: number, now: number): RipioHttpError | undefined {
+    const { pause } = this
+    if (poll !== undefined || now >= pause.callAt) return undefined
+    const remaining = pause.callAt - now
+    if (pause.heldMillis(now) - heldBefore + remaining <= Duration.toMillis(maxRetryAfter)) return undefined
+    const retryAfter = Duration.millis(Math.ceil(remaining))
+    return heldBack(
+      withoutStackTrace(() => new RateLimited({ status: pause.status, retryAfter, mayHaveBeenSent: false }))
+    )
   }
 
   private startRelease(now: number, includesCalls: boolean): void {
     const waiting = this.polls.size + (includesCalls ? this.calls.size : 0)
-    if (waiting === 0) return
-    const interval = Math.min(Math.max(releaseMillis / waiting, minInterval), maxInterval)
-    // Processes that were held back together do not return at the same moment. The call that ends the pause is alone, and
-    // its retry has a jitter.
-    const start = waiting === 1 ? now : now + this.random() * 4 * maxInterval
-    this.release = { interval, includesCalls, nextAt: start, remaining: waiting }
+    if (waiting > 0) this.release = new Release(now, waiting, includesCalls, this.random)
   }
 
   private enqueue(visit: Visit, now: number, resume: (effect: Effect.Effect<void, RipioHttpError>) => void): void {
-    const error = this.tooLong(visit, now)
+    const heldBefore = this.pause.heldMillis(now)
+    const error = this.tooLong(visit, heldBefore, now)
     if (error !== undefined) return resume(Effect.fail(error))
-    const waiter = new Waiter(visit, now, resume)
+    const waiter = new Waiter(visit, now, heldBefore, resume)
     visit.waiter = waiter
     this.isOpen = false
     if (visit.poll === undefined) {
@@ -406,35 +371,35 @@ export class AccountGate implements PolledAccount {
       this.release = undefined
       this.wakeAt(Infinity)
     }
-    this.isOpen = isIdle && this.pause === undefined && !this.outage.isActive && this.reserve === undefined
+    this.isOpen = isIdle && !this.pause.isActive && !this.outage.isActive && this.reserve === undefined
   }
 
   /** Gives a permit to the next waiter, if there is one that may have it now. */
   private grantNext(): boolean {
     if (this.inFlight >= this.concurrency || this.calls.size + this.polls.size === 0) return false
-    const { now, outage } = this
-    if (this.pause !== undefined && now >= this.pause.until) {
-      this.startRelease(now, this.pause.isRequested)
-      this.pause = undefined
-    }
-    const { pause } = this
-    if (pause?.isRequested === true) return this.wakeAt(pause.until)
+    const { now, outage, pause } = this
+    const ended = pause.expire(now)
+    if (ended !== undefined) this.startRelease(now, ended === "all")
+    if (ended === "all") this.isPauseLong = false
+    if (now < pause.callAt) return this.wakeAt(pause.callAt)
     const { release } = this
-    const isPaced = release !== undefined && now < release.nextAt
-    const call = isPaced && release.includesCalls ? undefined : this.calls.first
-    const isPollHeld = pause !== undefined || (outage.isActive ? now < outage.nextProbe : isPaced)
+    const isPaced = release?.holdsBack(now) === true
+    const isCallHeld = isPaced && release.includesCalls
+    const isPollHeld = now < pause.pollAt || (outage.isActive ? now < outage.nextProbe : isPaced)
+    const call = isCallHeld ? undefined : this.calls.first
     const poll = isPollHeld ? undefined : this.polls.first
     if (call === undefined && poll === undefined) {
-      // In steps, because a timer for each of many waiters would take time.
-      const nextStep = isPaced ? Math.max(release.nextAt, now + 5 + 10 * this.random()) : Infinity
-      const nextProbe = outage.isActive && this.polls.size > 0 ? outage.nextProbe : Infinity
-      if (pause !== undefined) return this.wakeAt(Math.max(pause.until, outage.isActive ? nextProbe : 0))
-      return this.wakeAt(Math.min(nextStep, nextProbe))
+      const nextStep = isPaced ? release.nextStep(now, this.random) : now
+      const callAt = this.calls.size === 0 ? Infinity : nextStep
+      const pollAt =
+        this.polls.size === 0 ? Infinity : Math.max(pause.pollAt, outage.isActive ? outage.nextProbe : nextStep)
+      return this.wakeAt(Math.min(callAt, pollAt))
     }
-    if (this.reserve !== undefined && !this.takeReservation(this.reserve, now)) return false
     const isPollNext = call === undefined || (poll !== undefined && this.callsInRow >= maxCallsInRow)
     const waiter = isPollNext ? poll : call
-    if (waiter !== undefined) this.grant(waiter, now)
+    if (waiter === undefined) return false
+    if (this.reserve !== undefined && !this.takeReservation(this.reserve, waiter.visit.fiber, now)) return false
+    this.grant(waiter, now)
     return true
   }
 
@@ -456,20 +421,17 @@ export class AccountGate implements PolledAccount {
     } else {
       this.callsInRow = this.polls.size === 0 ? 0 : this.callsInRow + 1
     }
-    if (release !== undefined) {
-      release.nextAt = Math.max(release.nextAt, now - maxLag) + release.interval
-      if (--release.remaining === 0) this.release = undefined
-    }
+    if (release?.sent(now) === true) this.release = undefined
     visit.permit = new Permit(poll, isProbe)
     waiter.resume(Effect.void)
   }
 
   /** Takes the request that the rate limit allows next. Reserves it first, one at a time, so that the order is ours. */
-  private takeReservation(reserve: ReserveRequest, now: number): boolean {
+  private takeReservation(reserve: ReserveRequest, { context }: AnyFiber, now: number): boolean {
     if (this.reservedAt !== undefined && now > this.reservedAt + reservationLifetime) this.reservedAt = undefined
-    if (this.reservedAt === undefined && !this.isReserving && this.context !== undefined) {
+    if (this.reservedAt === undefined && !this.isReserving) {
       this.isReserving = true
-      const fiber = Effect.runForkWith(this.context)(reserve)
+      const fiber = Effect.runForkWith(context)(Effect.provideService(reserve, Clock.Clock, this.clock))
       fiber.addObserver((exit) => {
         this.isReserving = false
         // A defect of the limiter must not stop the account.
@@ -485,13 +447,12 @@ export class AccountGate implements PolledAccount {
 
   /** Runs {@link pump} at a time. Returns `false`, because no waiter receives a permit now. */
   private wakeAt(at: number): false {
-    const { clock, context } = this
-    if (this.timer?.at === at || clock === undefined || context === undefined) return false
+    if (this.timer?.at === at) return false
     this.timer?.cancel()
     this.timer = undefined
     if (at === Infinity) return false
     const duration = Duration.millis(Math.max(Math.ceil(at - this.now), 1))
-    const cancel = startTimer(duration, clock, Effect.runForkWith(context), () => {
+    const cancel = startTimer(duration, this.clock, Effect.runForkWith(this.context), () => {
       this.timer = undefined
       this.pump()
     })

@@ -1,4 +1,5 @@
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
@@ -28,11 +29,12 @@ import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import * as metrics from "../metrics.ts"
 import { token } from "../options.ts"
 import type { AccountErrors } from "./accountErrors.ts"
-import type { AccountGate, Permit, Visit } from "./accountGate.ts"
+import type { AccountGate } from "./accountGate.ts"
 import { CurrentPoll } from "./currentPoll.ts"
 import type { Detach } from "./detach.ts"
 import { isTransient, retryWith, wasNotSent } from "./retry.ts"
 import { Attempt, type SendOnce } from "./sendOnce.ts"
+import type { Permit, Visit } from "./visit.ts"
 
 /** Sends a request of an account and decodes the response. */
 export type Execute = <A>(
@@ -176,7 +178,9 @@ export const makeExecute = ({
       if (call.poll !== undefined) metrics.polls.updateUnsafe(1, context)
       const secrets = call.refused === undefined ? [token] : [token, call.refused.token]
       const authorized = HttpClientRequest.bearerToken(request, token)
-      const sending = isWrite ? new Attempt(authorized) : undefined
+      const sending = isWrite
+        ? new Attempt(authorized, call.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+        : undefined
       const result = Effect.matchEffect(sendOnce(authorized, secrets, sending), {
         onFailure: (reason) => Effect.fail(ripioHttpError(operation, attempts, reason)),
         onSuccess: (response) => toResult(response, token, attempts)

@@ -9,6 +9,8 @@ export interface Form {
   readonly contentType: string
   readonly parts: ReadonlyArray<Uint8Array<ArrayBuffer> | FilePart>
   readonly size: number
+  /** When the last attempt to send the form began, in milliseconds of the wall clock. */
+  sentAt?: number
 }
 
 interface FilePart {

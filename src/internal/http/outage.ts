@@ -37,6 +37,7 @@ export class Outage {
   /** About how many polls were not sent because of it. */
   saved = 0
   private failures = 0
+  private lastFailure: unknown
   private readonly tickets = new Set<string>()
   private readonly waits = new Set<Poll>()
   private readonly pause = new GrowingPause()
@@ -48,11 +49,13 @@ export class Outage {
   /**
    * A poll failed. Returns whether an outage begins.
    *
+   * @param failure the error. A failed token request is the same error for all polls that waited for it, and counts once.
    * @param waitCount the number of all waits of the account
    */
-  failed(poll: Poll, waitCount: number, now: number, random: () => number): boolean {
+  failed(poll: Poll, failure: unknown, waitCount: number, now: number, random: () => number): boolean {
     if (this.isActive) return false
-    this.failures++
+    if (failure !== this.lastFailure) this.failures++
+    this.lastFailure = failure
     // Enough tickets failed: which others do is not of interest, and a set of all waits takes memory.
     if (this.tickets.size < minTickets) {
       this.tickets.add(poll.ticketId)
@@ -71,6 +74,7 @@ export class Outage {
   succeeded(now: number): number | undefined {
     if (this.failures > 0) {
       this.failures = 0
+      this.lastFailure = undefined
       this.tickets.clear()
       this.waits.clear()
     }

@@ -29,9 +29,11 @@ export class Attempt {
   /** The context that the client is called with. */
   context: Context.Context<never> | undefined
 
-  constructor({ body }: HttpClientRequest.HttpClientRequest) {
+  /** @param now milliseconds of the wall clock */
+  constructor({ body }: HttpClientRequest.HttpClientRequest, now: number) {
     const form = formOf(body)
     this.upload = form === undefined ? undefined : new Upload(form)
+    if (form !== undefined) form.sentAt = now
   }
 
   /** Whether the transport has the request, or any of its form. */

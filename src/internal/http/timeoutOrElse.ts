@@ -35,6 +35,8 @@ export const timeoutOrElse = <A, E, A2, E2>(
         end(exit)
       })
       return Effect.callback<void>((resume) => {
+        // This also runs if the effect has ended by interrupting itself.
+        if (child.pollUnsafe() !== undefined) return resume(Effect.void)
         end = () => resume(Effect.void)
         child.interruptUnsafe(parent.id)
       })

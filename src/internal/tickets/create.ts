@@ -13,6 +13,7 @@ import { type NotEnabled, notEnabledOf } from "../../domain/TicketError.ts"
 import { type TicketContent, ticketContentOf } from "../../domain/TicketContent.ts"
 import { TicketRejected } from "../../domain/TicketRejected.ts"
 import type { Execute } from "../http/execute.ts"
+import { formOf } from "../http/formBody.ts"
 import { multipart } from "../http/multipart.ts"
 import { withSpan } from "../tracing.ts"
 
@@ -26,7 +27,7 @@ export type Create = (
 export const makeCreate = (execute: Execute): Create => {
   const send = Effect.fnUntraced(function* (content: TicketContent) {
     const { customerId, description, files, summary } = content
-    const sentAt = yield* DateTime.now
+    const startedAt = yield* DateTime.now
     const body = yield* multipart(
       [
         ["customerId", customerId],
@@ -39,11 +40,14 @@ export const makeCreate = (execute: Execute): Create => {
     // The hash identifies the ticket. A runtime that cannot compute it does not hide that the ticket may exist.
     const contentHash = Effect.catch(hashContent(content), () => Effect.succeed("unavailable"))
 
+    // Waiting for the gate may take long. A custom `RipioHttp` may send the form without recording it.
+    const sentAt = () => DateTime.makeUnsafe(formOf(body)?.sentAt ?? startedAt)
+
     const annotations = (ticketOfResponse: SupportTicket | undefined) =>
       Effect.map(contentHash, (contentHash) => ({
         customerId,
         contentHash,
-        sentAt: DateTime.formatIso(sentAt),
+        sentAt: DateTime.formatIso(sentAt()),
         ...(ticketOfResponse === undefined ? {} : { ticketId: ticketOfResponse.ticketId })
       }))
 
@@ -53,7 +57,7 @@ export const makeCreate = (execute: Execute): Create => {
         Effect.annotateLogs(Effect.logWarning(message), {
           customerId,
           contentHash,
-          sentAt: DateTime.formatIso(sentAt),
+          sentAt: DateTime.formatIso(sentAt()),
           ...(requestId === undefined ? {} : { requestId })
         })
       )
@@ -72,7 +76,7 @@ export const makeCreate = (execute: Execute): Create => {
             )
           ),
           Effect.flatMap((contentHash) => {
-            const details = { customerId, contentHash, sentAt, reason, attempts }
+            const details = { customerId, contentHash, sentAt: sentAt(), reason, attempts }
             const error = new CreateAmbiguous(requestId === undefined ? details : { ...details, requestId })
             return Effect.andThen(logAmbiguous(error.message, contentHash, requestId), Effect.fail(error))
           })

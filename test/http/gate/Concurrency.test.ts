@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -30,6 +31,25 @@ describe("the concurrency of the gate", () => {
       yield* TestClock.adjust("5 seconds")
       for (const fiber of fibers) assert.isTrue(Exit.isSuccess(yield* Fiber.join(fiber)))
       assert.deepStrictEqual(seen, { maxInFlight: 2, tokens: 1, api: 12 })
+    })
+  )
+
+  it.effect("is not part of what an ambiguous create says: it was sent when it had its permit", () =>
+    Effect.gen(function* () {
+      const { fork, lines, tickets } = yield* fleet(
+        (request) => (request.at < 3000 ? createdOf(request) : { status: 503 }),
+        {
+          latency: "3 seconds",
+          gate: { concurrency: 1 }
+        }
+      )
+      yield* fork(tickets.retrieve(idOf(1)))
+      const create = yield* fork(Effect.flip(tickets.create(newTicket())))
+      yield* TestClock.adjust("6 seconds")
+      const error = yield* yield* Fiber.join(create)
+      if (error._tag !== "CreateAmbiguous") return assert.fail(error._tag)
+      assert.strictEqual(DateTime.toEpochMillis(error.sentAt), 3000)
+      assert.strictEqual(lines()[0]?.annotations["sentAt"], "1970-01-01T00:00:03.000Z")
     })
   )
 

@@ -49,14 +49,23 @@ describe("a defect of what the gate calls", () => {
 
   it.effect("such as that of random numbers loses neither the result nor the permit", () =>
     Effect.gen(function* () {
-      const { fork, lines, paths, tickets } = yield* fleet(() => ({ status: 429 }), { gate: { concurrency: 1 } })
       const random = { nextIntUnsafe: throwing, nextDoubleUnsafe: throwing }
-      const create = yield* fork(Effect.flip(Effect.provideService(tickets.create(newTicket()), Random.Random, random)))
+      const { fork, lines, paths, tickets } = yield* Effect.provideService(
+        fleet(() => ({ status: 503 }), { gate: { concurrency: 1 }, latency: 0 }),
+        Random.Random,
+        random
+      )
+      // The fifth failure begins an outage, whose first probe is at a random time.
+      for (let number = 0; number < 5; number++) yield* fork(tickets.awaitOutcome(idOf(number)))
       yield* TestClock.adjust("1 second")
-      assert.deepInclude(yield* yield* Fiber.join(create), { _tag: "RipioHttpError" })
-      yield* fork(tickets.create(newTicket()))
-      assert.strictEqual(paths.length, 2)
-      assert.deepStrictEqual(lines(), [])
+      assert.deepStrictEqual(
+        lines().map(({ message }) => message),
+        ["The account gate failed: Error: defect"]
+      )
+      const sent = paths.length
+      const create = yield* fork(Effect.flip(tickets.create(newTicket())))
+      assert.strictEqual(paths.length, sent + 1)
+      assert.deepInclude(yield* yield* Fiber.join(create), { _tag: "CreateAmbiguous" })
     })
   )
 })

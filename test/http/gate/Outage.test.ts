@@ -86,6 +86,26 @@ describe("an outage", () => {
     })
   )
 
+  it.effect("begins with five failed token requests, however many polls wait for each", () =>
+    Effect.gen(function* () {
+      let failures = 0
+      const { at, fork, lines, tickets } = yield* fleet(createdOf, {
+        respondToToken: () => {
+          failures++
+          return { status: 503 }
+        }
+      })
+      const waitAgain = (number: number) => fork(tickets.awaitOutcome(idOf(number), { schedule: Schedule.recurs(0) }))
+      for (const expected of [0, 0, 0, 0, 1]) {
+        for (let number = 0; number < 10; number++) yield* waitAgain(number)
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(lines().length, expected)
+      }
+      assert.strictEqual(failures, 5 * 3)
+      assert.strictEqual(at.length, 0)
+    })
+  )
+
   it.effect("does not block calls, and a successful call ends it", () =>
     Effect.gen(function* () {
       let isDown = true

@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import { newTicket } from "../../support/newTicket.ts"
 import { reasonOf } from "../../support/reasonOf.ts"
-import { countDone, downBetween, fleet, idOf, maxPerTenth, pendingOf } from "./fleet.ts"
+import { countDone, createdOf, downBetween, fleet, idOf, maxPerTenth, pendingOf } from "./fleet.ts"
 
 const limited = (retryAfter: number) => ({ status: 429, headers: { "retry-after": `${retryAfter}` } })
 
@@ -104,6 +104,62 @@ describe("a response that asks for a pause", () => {
       assert.strictEqual(at.length, 7)
       yield* TestClock.adjust("1 second")
       assert.strictEqual(at.length, 8)
+    })
+  )
+
+  it.effect("is obeyed also if it ends before the pause of polls after a 429 without a time", () =>
+    Effect.gen(function* () {
+      // A poll is refused without a time, and a call then with one that ends earlier.
+      const { at, fork, tickets, waitForAll } = yield* fleet(
+        (request) =>
+          request.at > 700 ? createdOf(request) : request.url.includes(idOf(1)) ? { status: 429 } : limited(0.5),
+        { latency: 0, retry: { times: 0 } }
+      )
+      yield* waitForAll(1)
+      yield* TestClock.adjust("300 millis")
+      for (let number = 0; number < 50; number++) yield* fork(tickets.retrieve(idOf(100 + number)))
+      yield* TestClock.adjust("400 millis")
+      assert.strictEqual(at.length, 2)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(at.length, 2 + 49 + 1)
+      assert.isTrue(at.slice(2).every((time) => time >= 800))
+    })
+  )
+
+  it.effect("is repeated: a call fails once it would be held back for longer than 60 s in all", () =>
+    Effect.gen(function* () {
+      const { at, fork, tickets } = yield* fleet(() => limited(40), { gate: { concurrency: 1 }, retry: { times: 0 } })
+      const calls = yield* Effect.forEach([1, 2, 3, 4], (number) => fork(Effect.flip(tickets.retrieve(idOf(number)))))
+      yield* TestClock.adjust("40 seconds")
+      assert.strictEqual(at.length, 1)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(at.length, 2)
+      const errors = yield* Effect.forEach(calls, (call) => Effect.flatten(Fiber.join(call)))
+      assert.deepStrictEqual(
+        errors.map((error) => error._tag === "RipioHttpError" && error.attempts),
+        [1, 1, 0, 0]
+      )
+      // The time until a permit is free is not time in a pause.
+      for (const error of errors) assert.deepInclude(reasonOf(error), { _tag: "RateLimited", status: 429 })
+    })
+  )
+
+  it.effect("of more than 60 s is a warning, once", () =>
+    Effect.gen(function* () {
+      let isLimited = true
+      const { lines, waitForAll } = yield* fleet((request) => (isLimited ? limited(3600) : createdOf(request)), {
+        gate: { account: "AR" }
+      })
+      const fibers = yield* waitForAll(100, "3 hours")
+      yield* TestClock.adjust("50 minutes")
+      const [line, ...others] = lines()
+      assert.deepStrictEqual(others, [])
+      assert.deepInclude(line, { level: "Warn", annotations: { account: "AR" } })
+      assert.match(line?.message ?? "", /^The Ripio API asks to send nothing for 1h \(HTTP 429\)\. /u)
+      isLimited = false
+      yield* TestClock.adjust("20 minutes")
+      assert.strictEqual(countDone(fibers), 100)
+      assert.strictEqual(lines().length, 1)
     })
   )
 

@@ -1,9 +1,11 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
+import * as Scope from "effect/Scope"
 import type * as Duration from "effect/Duration"
 import { AuthService, type Ripio, RipioHttp, SupportTickets, TicketId } from "../../../src/index.ts"
 import { ScriptedHttpClient, type ScriptedReply, type ScriptedRequest } from "../../../src/testing/index.ts"
@@ -38,7 +40,14 @@ export interface Line {
  */
 export const fleet = (
   respond: (request: ScriptedRequest, index: number) => ScriptedReply | Effect.Effect<ScriptedReply>,
-  { latency = "50 millis", ...options }: Partial<Ripio.Options> & { readonly latency?: Duration.Input } = {}
+  {
+    latency = "50 millis",
+    respondToToken = (count) => tokenResponse(`token-${count}`),
+    ...options
+  }: Partial<Ripio.Options> & {
+    readonly latency?: Duration.Input
+    readonly respondToToken?: (count: number) => ScriptedReply
+  } = {}
 ) =>
   Effect.gen(function* () {
     let inFlight = 0
@@ -56,7 +65,7 @@ export const fleet = (
     const scripted = yield* ScriptedHttpClient.make((request) => {
       if (isToken(request)) {
         seen.tokens++
-        return Effect.succeed(tokenResponse(`token-${seen.tokens}`))
+        return Effect.succeed(respondToToken(seen.tokens))
       }
       const index = seen.api++
       at.push(request.at)
@@ -67,7 +76,9 @@ export const fleet = (
         return Effect.isEffect(reply) ? reply : Effect.succeed(reply)
       }).pipe(Effect.delay(latency), Effect.ensuring(Effect.sync(() => inFlight--)))
     })
-    const built = yield* Layer.build(account(options).pipe(Layer.provide(scripted.layer)))
+    const scope = yield* Scope.make()
+    yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+    const built = yield* Layer.buildWithScope(account(options).pipe(Layer.provide(scripted.layer)), scope)
     const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       effect.pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "All"))
     const tickets = Context.get(built, SupportTickets)
@@ -75,6 +86,8 @@ export const fleet = (
       tickets,
       auth: Context.get(built, AuthService),
       http: Context.get(built, RipioHttp),
+      /** Closes the layer. */
+      close: Scope.close(scope, Exit.void),
       /** When each request to the API arrived. */
       at,
       paths,

@@ -1,6 +1,6 @@
 // `npm run test:peers`: tests the client, the sandbox and the signatures against third-party programs over real sockets,
-// then runs all faults at all bytes, and a soak test. `--skip` leaves out a step by its name. A step whose dependencies
-// cannot be installed fails.
+// then runs all faults at all bytes, a soak test, and many waits at a server that counts their requests. `--skip` leaves out
+// a step by its name. A step whose dependencies cannot be installed fails.
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -28,7 +28,8 @@ const steps: ReadonlyArray<Step> = [
     env: { FAULTS: "all" },
     counted: vitestCounts
   },
-  { name: "soak", args: ["--expose-gc", "test/system/faults/soak.ts"], counted: /^(\d+ passed, \d+ failed)$/gmu }
+  { name: "soak", args: ["--expose-gc", "test/system/faults/soak.ts"], counted: /^(\d+ passed, \d+ failed)$/gmu },
+  { name: "load", args: [vitest, "run", "--project", "load"], counted: vitestCounts }
 ]
 
 const names = steps.map(({ name }) => name)
@@ -37,22 +38,25 @@ for (const name of values.skip) {
   if (!names.includes(name)) throw new Error(`Unknown step ${name}. The steps are ${names.join(", ")}.`)
 }
 
-/** Debian packages, each with a file that it installs. */
-const debian = {
-  openssl: "/usr/bin/openssl",
-  "python3-django-oauth-toolkit": "/usr/lib/python3/dist-packages/oauth2_provider/__init__.py",
-  webhook: "/usr/bin/webhook"
+/** The Debian packages of a step, each with a file that it installs. */
+const debian: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  peers: {
+    openssl: "/usr/bin/openssl",
+    "python3-django-oauth-toolkit": "/usr/lib/python3/dist-packages/oauth2_provider/__init__.py",
+    webhook: "/usr/bin/webhook"
+  },
+  load: { "redis-server": "/usr/bin/redis-server" }
 }
 
-const install = () => {
-  if (!existsSync(join(import.meta.dirname, "node_modules", ".package-lock.json"))) {
+const install = (step: string) => {
+  if (step === "peers" && !existsSync(join(import.meta.dirname, "node_modules", ".package-lock.json"))) {
     print("Installing the npm packages of the peers ...")
     runSync(import.meta.dirname, "npm", "ci", "--no-audit", "--no-fund")
   }
-  const missing = Object.entries(debian).flatMap(([name, file]) => (existsSync(file) ? [] : [name]))
+  const missing = Object.entries(debian[step] ?? {}).flatMap(([name, file]) => (existsSync(file) ? [] : [name]))
   if (missing.length === 0) return
   if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
-    throw new Error(`Install these Debian packages as root: ${missing.join(" ")}. Or skip the step: --skip peers.`)
+    throw new Error(`Install these Debian packages as root: ${missing.join(" ")}. Or skip the step: --skip ${step}.`)
   }
   print(`Installing the Debian packages ${missing.join(", ")} ...`)
   runSync(root, "apt-get", "update", "-qq")
@@ -81,7 +85,7 @@ for (const step of steps) {
   const start = performance.now()
   print(`\n--- ${step.name}`)
   try {
-    if (step.name === "peers") install()
+    install(step.name)
     const { code, output } = await run(process.execPath, step.args, { cwd: root, env: { ...process.env, ...step.env } })
     const line = [...output.matchAll(step.counted)].at(-1)?.[1] ?? ""
     const ok = code === 0 && count(line, "passed") > 0 && count(line, "failed") === 0

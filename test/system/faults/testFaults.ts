@@ -153,104 +153,108 @@ const sides = ["request", "response"] as const
 /** Every ninth offset of a message. */
 const offsets = (length: number) => Array.from({ length: Math.ceil(length / 9) }, (_, index) => index * 9)
 
-for (const [rotation, [name, client]] of sockets.entries()) {
-  describe(`faults at every byte, with ${name}`, () => {
-    for (const operation of ["retrieve", "token"] as const) {
-      for (const framing of framings) {
-        for (const side of sides) {
-          // The framing of the response does not affect the request.
-          if (side === "request" && framing !== "length") continue
-          const message = side === "response" ? `response to ${operation} (${framing})` : `request of ${operation}`
+/** Tests clients that open real sockets. In several files, so that they run at the same time. */
+export const testFaults = (isTested: (name: string) => boolean) => {
+  for (const [rotation, [name, client]] of sockets.entries()) {
+    if (!isTested(name)) continue
+    describe(`faults at every byte, with ${name}`, () => {
+      for (const operation of ["retrieve", "token"] as const) {
+        for (const framing of framings) {
+          for (const side of sides) {
+            // The framing of the response does not affect the request.
+            if (side === "request" && framing !== "length") continue
+            const message = side === "response" ? `response to ${operation} (${framing})` : `request of ${operation}`
 
-          it.live(
-            `${message}: expected error and attempts, no open connection, no active fiber`,
-            () =>
-              Effect.gen(function* () {
-                const port = yield* upstream(framing)
-                const total = (yield* messageLengths(port, client, operation))[side]
-                const plans = Array.from({ length: total }, (_, offset) =>
-                  faults
-                    .filter((_, index) => everyFault || index === (offset + rotation) % faults.length)
-                    .map((fault): Plan => ({ side, offset, fault }))
-                ).flat()
-                const { fibers, value } = yield* Effect.forEach(
-                  plans,
-                  Effect.fnUntraced(function* (plan) {
-                    const timeout = plan.fault === "stall" ? "300 millis" : "10 seconds"
-                    const { proxy, result } = yield* call(port, client, operation, plan, { timeout })
-                    const open = yield* proxy.openConnections
-                    const { attempts } = proxy.seen
-                    const expected = expectedResults(framing, plan)
-                    const reported = Number(result.at(-1))
-                    // On a busy machine an attempt may time out before it has connected.
-                    const isCounted = plan.fault === "stall" ? attempts <= reported : attempts === reported
-                    return expected.includes(result) && isCounted && open === 0
-                      ? []
-                      : [
-                          `${plan.fault} at ${plan.offset}: ${result}, ${attempts} attempts, ${open} open connections; ` +
-                            `expected ${expected.join(" or ")}`
-                        ]
-                  }, Effect.scoped),
-                  { concurrency: 64 }
-                ).pipe(countingFibers)
-                assert.deepStrictEqual(value.flat(), [])
-                assert.strictEqual(fibers.active, 0)
-                assert.isAbove(fibers.started, plans.length)
-              }).pipe(Effect.scoped),
-            everyFault ? 120_000 : 30_000
-          )
+            it.live(
+              `${message}: expected error and attempts, no open connection, no active fiber`,
+              () =>
+                Effect.gen(function* () {
+                  const port = yield* upstream(framing)
+                  const total = (yield* messageLengths(port, client, operation))[side]
+                  const plans = Array.from({ length: total }, (_, offset) =>
+                    faults
+                      .filter((_, index) => everyFault || index === (offset + rotation) % faults.length)
+                      .map((fault): Plan => ({ side, offset, fault }))
+                  ).flat()
+                  const { fibers, value } = yield* Effect.forEach(
+                    plans,
+                    Effect.fnUntraced(function* (plan) {
+                      const timeout = plan.fault === "stall" ? "300 millis" : "10 seconds"
+                      const { proxy, result } = yield* call(port, client, operation, plan, { timeout })
+                      const open = yield* proxy.openConnections
+                      const { attempts } = proxy.seen
+                      const expected = expectedResults(framing, plan)
+                      const reported = Number(result.at(-1))
+                      // On a busy machine an attempt may time out before it has connected.
+                      const isCounted = plan.fault === "stall" ? attempts <= reported : attempts === reported
+                      return expected.includes(result) && isCounted && open === 0
+                        ? []
+                        : [
+                            `${plan.fault} at ${plan.offset}: ${result}, ${attempts} attempts, ${open} open connections; ` +
+                              `expected ${expected.join(" or ")}`
+                          ]
+                    }, Effect.scoped),
+                    { concurrency: 64 }
+                  ).pipe(countingFibers)
+                  assert.deepStrictEqual(value.flat(), [])
+                  assert.strictEqual(fibers.active, 0)
+                  assert.isAbove(fibers.started, plans.length)
+                }).pipe(Effect.scoped),
+              everyFault ? 120_000 : 30_000
+            )
+          }
         }
+
+        it.live(`${operation}: the second attempt succeeds after a fault on the first connection`, () =>
+          Effect.gen(function* () {
+            const port = yield* upstream("length")
+            const total = yield* messageLengths(port, client, operation)
+            const plans = sides.flatMap((side) =>
+              offsets(total[side]).map((offset): Plan => ({
+                side,
+                offset,
+                fault: offset % 2 === 0 ? "reset" : "close",
+                connections: 1
+              }))
+            )
+            const results = yield* Effect.forEach(plans, (plan) => resultAndAttempts(port, client, operation, plan), {
+              concurrency: 16
+            })
+            assert.deepStrictEqual(
+              results,
+              plans.map(() => ({ result: success[operation], attempts: 2 }))
+            )
+          }).pipe(Effect.scoped)
+        )
+
+        it.live(`${operation}: waits for late or slow bytes until the timeout, and no longer`, () =>
+          Effect.gen(function* () {
+            const port = yield* upstream("chunked")
+            const total = yield* messageLengths(port, client, operation)
+            const plans = sides.flatMap((side) => [
+              ...offsets(total[side]).map((offset): Plan => ({ side, offset, fault: "delay", milliseconds: 30 })),
+              { side, offset: 0, fault: "throttle" } satisfies Plan
+            ])
+            const results = yield* Effect.forEach(plans, (plan) => resultAndAttempts(port, client, operation, plan), {
+              concurrency: 16
+            })
+            assert.deepStrictEqual(
+              results,
+              plans.map(() => ({ result: success[operation], attempts: 1 }))
+            )
+            // A steady trickle of bytes does not extend the timeout.
+            const trickle: Plan = { side: "response", offset: 0, fault: "throttle", milliseconds: 5 }
+            const start = performance.now()
+            const { proxy, result } = yield* call(port, client, operation, trickle, { timeout: "200 millis" })
+            assert.deepStrictEqual(
+              { result, attempts: proxy.seen.attempts, open: yield* proxy.openConnections },
+              { result: "TimedOut after 2", attempts: 2, open: 0 }
+            )
+            assert.isAtLeast(performance.now() - start, 400)
+            assert.isBelow(performance.now() - start, 200 * 5 * 2)
+          }).pipe(Effect.scoped)
+        )
       }
-
-      it.live(`${operation}: the second attempt succeeds after a fault on the first connection`, () =>
-        Effect.gen(function* () {
-          const port = yield* upstream("length")
-          const total = yield* messageLengths(port, client, operation)
-          const plans = sides.flatMap((side) =>
-            offsets(total[side]).map((offset): Plan => ({
-              side,
-              offset,
-              fault: offset % 2 === 0 ? "reset" : "close",
-              connections: 1
-            }))
-          )
-          const results = yield* Effect.forEach(plans, (plan) => resultAndAttempts(port, client, operation, plan), {
-            concurrency: 16
-          })
-          assert.deepStrictEqual(
-            results,
-            plans.map(() => ({ result: success[operation], attempts: 2 }))
-          )
-        }).pipe(Effect.scoped)
-      )
-
-      it.live(`${operation}: waits for late or slow bytes until the timeout, and no longer`, () =>
-        Effect.gen(function* () {
-          const port = yield* upstream("chunked")
-          const total = yield* messageLengths(port, client, operation)
-          const plans = sides.flatMap((side) => [
-            ...offsets(total[side]).map((offset): Plan => ({ side, offset, fault: "delay", milliseconds: 30 })),
-            { side, offset: 0, fault: "throttle" } satisfies Plan
-          ])
-          const results = yield* Effect.forEach(plans, (plan) => resultAndAttempts(port, client, operation, plan), {
-            concurrency: 16
-          })
-          assert.deepStrictEqual(
-            results,
-            plans.map(() => ({ result: success[operation], attempts: 1 }))
-          )
-          // A steady trickle of bytes does not extend the timeout.
-          const trickle: Plan = { side: "response", offset: 0, fault: "throttle", milliseconds: 5 }
-          const start = performance.now()
-          const { proxy, result } = yield* call(port, client, operation, trickle, { timeout: "200 millis" })
-          assert.deepStrictEqual(
-            { result, attempts: proxy.seen.attempts, open: yield* proxy.openConnections },
-            { result: "TimedOut after 2", attempts: 2, open: 0 }
-          )
-          assert.isAtLeast(performance.now() - start, 400)
-          assert.isBelow(performance.now() - start, 200 * 5 * 2)
-        }).pipe(Effect.scoped)
-      )
-    }
-  })
+    })
+  }
 }

@@ -1,0 +1,4 @@
+import { isFetch } from "../../support/server.ts"
+import { testFaults } from "./testFaults.ts"
+
+testFaults((name) => !isFetch(name))
