@@ -84,9 +84,8 @@ export const raise = Command.make(
     const output = yield* Output
     const interruption = yield* makeInterruption
 
-    const raised = Effect.gen(function* () {
+    const raised = Effect.fnUntraced(function* (attachments: ReadonlyArray<File>) {
       const tickets = yield* SupportTickets
-      const attachments = yield* Effect.forEach(files, openAttachment)
       const pending = yield* tickets
         .create({ customerId: customer, summary, description, files: attachments })
         .pipe(Effect.tap(interruption.created))
@@ -95,11 +94,15 @@ export const raise = Command.make(
       return yield* waitForOutcome(pending.ticketId, { deadline: Option.getOrUndefined(deadline), isNew: true })
     })
 
-    return yield* raised.pipe(
-      Effect.onInterrupt(() => interruption.begin),
-      Effect.provide(layerAccount),
-      Effect.provide(interruption.layerLogger),
-      Effect.onInterrupt(() => interruption.end),
+    return yield* Effect.forEach(files, openAttachment).pipe(
+      Effect.flatMap((attachments) =>
+        raised(attachments).pipe(
+          Effect.onInterrupt(() => interruption.begin),
+          Effect.provide(layerAccount),
+          Effect.provide(interruption.layerLogger),
+          Effect.onInterrupt(() => interruption.end)
+        )
+      ),
       Effect.matchEffect({ onSuccess: printTicket, onFailure: reportError })
     )
   })

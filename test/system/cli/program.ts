@@ -49,6 +49,7 @@ export interface Running {
 
 const follow = (child: ChildProcess): Running => {
   const output = { stdout: "", stderr: "" }
+  let isClosed = false
   let onOutput = () => {}
   for (const name of ["stdout", "stderr"] as const) {
     child[name]?.setEncoding("utf8").on("data", (chunk: string) => {
@@ -59,6 +60,7 @@ const follow = (child: ChildProcess): Running => {
   const result = new Promise<Result>((resolve, reject) => {
     child.on("error", reject)
     child.on("close", (exitCode) => {
+      isClosed = true
       // No output of any test may show a secret.
       const seen = sightings(output.stdout + output.stderr)
       if (seen.length > 0) reject(new Error(`The output of the program shows ${seen.join(" and ")}`))
@@ -71,9 +73,7 @@ const follow = (child: ChildProcess): Running => {
       for (;;) {
         const match = pattern.exec(output.stdout) ?? pattern.exec(output.stderr)
         if (match !== null) return match
-        if (child.exitCode !== null || child.signalCode !== null) {
-          throw new Error(`The program ended without ${pattern}:\n${output.stdout}${output.stderr}`)
-        }
+        if (isClosed) throw new Error(`The program ended without ${pattern}:\n${output.stdout}${output.stderr}`)
         await new Promise<void>((resolve) => {
           onOutput = resolve
         })
