@@ -193,7 +193,11 @@ export const withAttemptSpan = <E extends RipioHttpErrorReason>(
     const clock = fiber.getRef(Clock.Clock)
     const start = stopwatchMillis(clock)
     const measured = Effect.onExitPrimitive(attempt, (exit) => {
-      info.metrics.duration(request.method, resultOf(exit), (stopwatchMillis(clock) - start) / 1000, fiber.context)
+      try {
+        info.metrics.duration(request.method, resultOf(exit), (stopwatchMillis(clock) - start) / 1000, fiber.context)
+      } catch {
+        // A clock or a registry that fails does not hide how the request ended.
+      }
       return undefined
     })
     return hasTracer(fiber) ? inAttemptSpan(request, info, measured, fiber) : measured
@@ -250,11 +254,15 @@ const messageOf = (classification: Classification): string =>
 
 /** The URL of a request. The values of a query may be secrets, so it shows only their names. */
 const urlOf = ({ url, urlParams }: HttpClientRequest): string => {
-  // Without a query, and without credentials in it. A new `URL` costs as much as a span.
-  if (urlParams.params.length === 0 && !/[?#@]/u.test(url)) return url
-  if (!URL.canParse(url)) return ""
-  const { origin, pathname, searchParams } = new URL(url)
-  const names = [...searchParams.keys(), ...Array.from(urlParams, ([name]) => name)]
-  const query = names.map((name) => `${encodeURIComponent(name)}=REDACTED`).join("&")
-  return `${origin}${pathname}${query === "" ? "" : `?${query}`}`
+  try {
+    // Without a query, and without credentials in it. A new `URL` costs as much as a span.
+    if (urlParams.params.length === 0 && !/[?#@]/u.test(url)) return url
+    const { origin, pathname, searchParams } = new URL(url)
+    const names = [...searchParams.keys(), ...Array.from(urlParams, ([name]) => name)]
+    const query = names.map((name) => `${encodeURIComponent(name)}=REDACTED`).join("&")
+    return `${origin}${pathname}${query === "" ? "" : `?${query}`}`
+  } catch {
+    // Not a URL: the transport refuses it.
+    return ""
+  }
 }
