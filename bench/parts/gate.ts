@@ -1,7 +1,7 @@
 // What the account gate costs a call that does not wait. Both candidates take turns in one process.
 import { median, table, worker } from "../harness.ts"
 
-/** Microseconds of a call. */
+/** Microseconds of CPU time of a call. */
 export interface GateCost {
   readonly gated: number
   readonly ungated: number
@@ -18,7 +18,7 @@ export const measure = async (): Promise<string> => {
   const ungated = median(results.map((result) => result.ungated))
   const cost = median(results.map((result) => result.gated - result.ungated))
   return table(
-    ["µs", "call"],
+    ["µs CPU", "call"],
     [
       ["with the gate", gated.toFixed(2)],
       ["with a stub that permits everything", ungated.toFixed(2)],

@@ -41,8 +41,8 @@ export interface GateOptions {
    */
   readonly rateLimit?: { readonly limit: number; readonly window: Duration.Input } | undefined
   /**
-   * A name of the account, for logs and for the key of a shared `rateLimit`. Accounts that share a store of rate limits
-   * need different names: without one, the key is the base URL.
+   * A name of the account, for logs, for the label `account` of metrics, and for the key of a shared `rateLimit`. Accounts
+   * that share a store of rate limits need different names: without one, the key is the base URL.
    */
   readonly account?: string | undefined
 }

@@ -54,12 +54,11 @@ const observeFailure: Observe<unknown, AnyError> = (span, exit) => {
   return Exit.mapError(exit, ({ _tag, message }) => spanError(_tag, message))
 }
 
-const endSpan = <A, E>(span: Tracer.Span, exit: Exit.Exit<A, E>, observe: Observe<A, E>) =>
+/** Ends a span with another exit than that of its effect. The first end of a span counts. */
+const endSpan = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>) =>
   Effect.withFiber((fiber) => {
-    const observed = observe(span, exit)
     const isTimed = fiber.getRef(References.TracerTimingEnabled)
-    // The first end counts.
-    if (observed !== undefined) span.end(isTimed ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n, observed)
+    span.end(isTimed ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n, exit)
     return Effect.void
   })
 
@@ -79,9 +78,10 @@ const inSpan = <A, E, R>(
     const traced = Effect.useSpan(name, options, (span) => {
       const recorded = Effect.suspend(() => {
         hasBegun = true
-        return Effect.onExit(effect, (result) => {
+        return Effect.onExitPrimitive(effect, (result) => {
           exit = result
-          return endSpan(span, result, observe)
+          const observed = observe(span, result)
+          return observed === undefined ? undefined : endSpan(span, observed)
         })
       })
       return Effect.withParentSpan(recorded, span, { captureStackTrace: false })
@@ -160,7 +160,9 @@ export const withStreamSpan =
     const traced = Effect.map(Effect.makeSpan(name, { attributes }), (span) =>
       stream.pipe(
         Stream.provideService(Tracer.ParentSpan, span),
-        Stream.onExit((exit) => Effect.ignoreCause(endSpan(span, exit, observeExit)))
+        Stream.onExit((exit) =>
+          Effect.ignoreCause(Effect.suspend(() => endSpan(span, observeFailure(span, exit) ?? exit)))
+        )
       )
     )
     return Stream.unwrap(
@@ -169,8 +171,6 @@ export const withStreamSpan =
       )
     )
   }
-
-const observeExit: Observe<unknown, AnyError> = (span, exit) => observeFailure(span, exit) ?? exit
 
 /** One attempt of a request, for its span and its metrics. */
 export interface AttemptInfo {
@@ -193,7 +193,11 @@ export const withAttemptSpan = <E extends RipioHttpErrorReason>(
     const clock = fiber.getRef(Clock.Clock)
     const start = stopwatchMillis(clock)
     const measured = Effect.onExitPrimitive(attempt, (exit) => {
-      info.metrics.duration(request.method, resultOf(exit), (stopwatchMillis(clock) - start) / 1000, fiber.context)
+      try {
+        info.metrics.duration(request.method, resultOf(exit), (stopwatchMillis(clock) - start) / 1000, fiber.context)
+      } catch {
+        // A clock or a registry that fails does not hide how the request ended.
+      }
       return undefined
     })
     return hasTracer(fiber) ? inAttemptSpan(request, info, measured, fiber) : measured
@@ -250,9 +254,15 @@ const messageOf = (classification: Classification): string =>
 
 /** The URL of a request. The values of a query may be secrets, so it shows only their names. */
 const urlOf = ({ url, urlParams }: HttpClientRequest): string => {
-  if (!URL.canParse(url)) return ""
-  const { origin, pathname, searchParams } = new URL(url)
-  const names = [...searchParams.keys(), ...Array.from(urlParams, ([name]) => name)]
-  const query = names.map((name) => `${encodeURIComponent(name)}=REDACTED`).join("&")
-  return `${origin}${pathname}${query === "" ? "" : `?${query}`}`
+  try {
+    // Without a query, and without credentials in it. A new `URL` costs as much as a span.
+    if (urlParams.params.length === 0 && !/[?#@]/u.test(url)) return url
+    const { origin, pathname, searchParams } = new URL(url)
+    const names = [...searchParams.keys(), ...Array.from(urlParams, ([name]) => name)]
+    const query = names.map((name) => `${encodeURIComponent(name)}=REDACTED`).join("&")
+    return `${origin}${pathname}${query === "" ? "" : `?${query}`}`
+  } catch {
+    // Not a URL: the transport refuses it.
+    return ""
+  }
 }

@@ -236,6 +236,21 @@ describe("the metrics", () => {
     })
   )
 
+  it.effect("do not hide how a request ended if their registry fails", () =>
+    Effect.gen(function* () {
+      class BrokenRegistry<K, V> extends Map<K, V> {
+        override get(key: K): V | undefined {
+          if (String(key).includes("http.client.request.duration")) throw new Error("a broken registry")
+          return super.get(key)
+        }
+      }
+      const { exit } = yield* playScript(retrieve, [tokenResponse(), json(created)]).pipe(
+        Effect.provideService(Metric.MetricRegistry, new BrokenRegistry())
+      )
+      assert.isTrue(Exit.isSuccess(exit))
+    })
+  )
+
   it.effect("count the ends of waits by outcome, or by the error that ended them", () =>
     Effect.gen(function* () {
       const cases: ReadonlyArray<readonly [ReadonlyArray<ScriptedStep>, string]> = [
