@@ -29,13 +29,15 @@ const worker = TicketInboxLive.handler(
   })
 )
 
-// The runtime keeps the inbox and its worker running until `stop`. An invalid secret fails here, before any webhook.
-const runtime = ManagedRuntime.make(
-  Layer.merge(webhooks, worker.pipe(Layer.provideMerge(TicketInboxLive.layer()))).pipe(
-    Layer.provideMerge(Sandbox.layer())
-  )
+// The sandbox of this example. Your program does not need it.
+const runtime = ManagedRuntime.make(Sandbox.layer())
+const sandbox = Layer.succeed(Sandbox, await runtime.runPromise(Sandbox))
+
+// The inbox and its worker begin with the first webhook, and run until `dispose`.
+const receive = TicketWebhookHandler.fromLayer(
+  Layer.merge(webhooks, worker.pipe(Layer.provideMerge(TicketInboxLive.layer()))).pipe(Layer.provide(sandbox)),
+  TicketInbox.offer
 )
-const receive = await runtime.runPromise(TicketWebhookHandler.make(TicketInbox.offer))
 
 const app = new Hono()
 app.get("/health", (context) => context.body(null, 204))
@@ -50,7 +52,7 @@ const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port }, (address
 
 const stop = () => {
   server.close()
-  void runtime.dispose()
+  void receive.dispose().then(() => runtime.dispose())
 }
 
 /** Ends one ticket as `Created` and one as `Failed`, and sends each webhook twice. */

@@ -1,8 +1,7 @@
 /**
  * Webhooks in `node:http`: `node examples/webhooks-node.ts`.
  *
- * In Express: `app.post("/webhooks/ripio", toNodeListener(receive))`, before `app.use(express.json())`. If a parser reads
- * the body first, the signature cannot be verified.
+ * In Express, see `examples/webhooks-express.ts`. If a parser reads the body first, the signature cannot be verified.
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -15,9 +14,10 @@ import type { AddressInfo } from "node:net"
 
 const program = Effect.gen(function* () {
   const sandbox = yield* Sandbox
-  const receive = yield* TicketWebhookHandler.make((event) => Console.log(`received ${event.dedupeKey}`)).pipe(
+  const receive = TicketWebhookHandler.fromLayer(
     // Your program uses TicketWebhooksLive.layerConfig, which reads RIPIO_WEBHOOK_SECRETS.
-    Effect.provide(TicketWebhooksLive.layer({ secrets: [sandbox.webhookSecret] }))
+    TicketWebhooksLive.layer({ secrets: [sandbox.webhookSecret] }),
+    (event) => Console.log(`received ${event.dedupeKey}`)
   )
   const server = createServer(toNodeListener(receive)).listen(0, "127.0.0.1")
   yield* Effect.promise(() => new Promise<unknown>((resolve) => server.once("listening", resolve)))

@@ -20,6 +20,27 @@ const ours = (names: string) => `
   import * as Effect from "effect/Effect"
   import * as Layer from "effect/Layer"
   import * as Redacted from "effect/Redacted"`
+/** The same by the path of each file: its namespace (`*`), or one of its exports. */
+const bySubpath = (files: Readonly<Record<string, string>>) =>
+  Object.entries(files)
+    .map(
+      ([file, name]) => `
+  import ${name === "*" ? `* as ${file}` : `{ ${name} }`} from "effect-ripio-tickets/${file}"`
+    )
+    .join("") +
+  `
+  import * as Effect from "effect/Effect"
+  import * as Layer from "effect/Layer"
+  import * as Redacted from "effect/Redacted"`
+const retrieveAlone = `
+    import * as HttpClientRequest from "effect/http/HttpClientRequest"
+    import * as Schema from "effect/Schema"
+    const layer = RipioHttpLive.layer({ environment: "sandbox" }).pipe(
+      Layer.provide([AuthStaticToken.layer({ token: Redacted.make("token") }), FetchTransport.layer])
+    )
+    const decode = Schema.decodeUnknownResult(SupportTicketFromWire)
+    const retrieve = RipioHttp.use((http) => http.execute(HttpClientRequest.get("/"), { operation: "retrieve", decode }))
+    Effect.runPromise(Effect.provide(retrieve, layer)).then(console.log)`
 const options = `{ environment: "sandbox", clientId: "partner", clientSecret: Redacted.make("secret") }`
 
 const entries = {
@@ -61,15 +82,18 @@ const entries = {
   "ours: the whole client, layerConfig": `${ours("FetchTransport, Ripio, SupportTickets")}
     const layer = Ripio.layerConfig.pipe(Layer.provide(FetchTransport.layer))
     Effect.runPromise(Effect.provide(SupportTickets.useSync((tickets) => tickets), layer)).then(console.log)`,
+  "ours: the whole client, by subpath": `${bySubpath({ FetchTransport: "*", Ripio: "*", SupportTickets: "SupportTickets" })}
+    const layer = Ripio.layer(${options}).pipe(Layer.provide(FetchTransport.layer))
+    Effect.runPromise(Effect.provide(SupportTickets.useSync((tickets) => tickets), layer)).then(console.log)`,
   "ours: retrieve alone": `${ours("AuthStaticToken, FetchTransport, RipioHttp, RipioHttpLive, SupportTicketFromWire")}
-    import * as HttpClientRequest from "effect/http/HttpClientRequest"
-    import * as Schema from "effect/Schema"
-    const layer = RipioHttpLive.layer({ environment: "sandbox" }).pipe(
-      Layer.provide([AuthStaticToken.layer({ token: Redacted.make("token") }), FetchTransport.layer])
-    )
-    const decode = Schema.decodeUnknownResult(SupportTicketFromWire)
-    const retrieve = RipioHttp.use((http) => http.execute(HttpClientRequest.get("/"), { operation: "retrieve", decode }))
-    Effect.runPromise(Effect.provide(retrieve, layer)).then(console.log)`,
+${retrieveAlone}`,
+  "ours: retrieve alone, by subpath": `${bySubpath({
+    AuthStaticToken: "*",
+    FetchTransport: "*",
+    RipioHttp: "RipioHttp",
+    RipioHttpLive: "*",
+    SupportTicket: "SupportTicketFromWire"
+  })}${retrieveAlone}`,
   "effect/Schema: a branded string": `
     import * as Schema from "effect/Schema"
     console.log(Schema.String.check(Schema.isUUID()).pipe(Schema.brand("TicketId")))`,

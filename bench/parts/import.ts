@@ -19,6 +19,11 @@ const candidates: Readonly<Record<string, ReadonlyArray<string>>> = {
   "the index modules effect and effect/http": ["effect", "effect/http"],
   "effect-ripio-tickets": ["effect-ripio-tickets"],
   "effect-ripio-tickets, and the client": ["effect-ripio-tickets", ...client.map((module) => `effect/${module}`)],
+  "effect-ripio-tickets by subpath: Ripio, SupportTickets, FetchTransport": [
+    "effect-ripio-tickets/Ripio",
+    "effect-ripio-tickets/SupportTickets",
+    "effect-ripio-tickets/FetchTransport"
+  ],
   zod: ["zod"],
   "openapi-fetch": ["openapi-fetch"],
   "hey-api + zod": ["./build/hey-api/sdk.gen.js"],

@@ -182,21 +182,23 @@ export interface Handler {
  * @category constructors
  * @since 0.1.0
  */
-export const fromLayer = <E, E2, R>(
-  layer: Layer.Layer<NoInfer<R> | TicketWebhooks, E>,
-  onEvent: (event: TicketEvent) => Effect.Effect<unknown, E2, R>,
+export const fromLayer = <ROut, E, E2>(
+  // The second type requires that the services of the layer include TicketWebhooks. They are inferred from the first.
+  layer: Layer.Layer<ROut, E> & Layer.Layer<NoInfer<ROut> | TicketWebhooks, E>,
+  onEvent: (event: TicketEvent) => Effect.Effect<unknown, E2, NoInfer<ROut>>,
   { lifetime = "process", ...options }: FromLayerOptions = {}
 ): Handler => {
   // Shared by all requests: it is not awaited.
   const log = makeLimitedLog()
 
   /** The handler, and the scope in which its layer lives. */
+  const services: Layer.Layer<ROut | TicketWebhooks, E> = layer
   const build = Effect.gen(function* () {
     if (!lifetimes.has(lifetime)) return yield* new InvalidOption({ option: "lifetime", issue: expectedLifetime })
     const scope = yield* Scope.make()
-    const respond = yield* Layer.buildWithScope(layer, scope).pipe(
+    const respond = yield* Layer.buildWithScope(services, scope).pipe(
       Effect.provideService(CurrentLifetime, lifetime),
-      Effect.flatMap((services) => Effect.provideContext(makeHandler(onEvent, options, log), services)),
+      Effect.flatMap((context) => Effect.provideContext(makeHandler(onEvent, options, log), context)),
       Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
     )
     return { respond, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) }

@@ -1,5 +1,5 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, posix } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -43,10 +43,39 @@ afterAll(() => {
 })
 
 describe("the packed package", () => {
-  it("contains the build, the sources and four documents, and no other file", () => {
-    const documents = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]
-    const rest = files.filter((path) => !/^(dist\/.*\.(js|d\.ts)(\.map)?|src\/.*\.ts)$/u.test(path))
+  it("contains the build, the sources, the documents and the examples, and no other file", () => {
+    const documents = ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "package.json"]
+    const folders = /^(dist\/.*\.(js|d\.ts)(\.map)?|(src|examples)\/.*\.ts|docs\/[a-z0-9-]+\.(md|json|yaml))$/u
+    const rest = files.filter((path) => !folders.test(path))
     assert.deepStrictEqual(rest.toSorted(), documents)
+    assert.isAbove(files.filter((path) => path.startsWith("docs/")).length, 10)
+    assert.isAbove(files.filter((path) => path.startsWith("examples/")).length, 10)
+  })
+
+  it("contains each file that the README and the documents link to", () => {
+    const documents = files.filter((path) => path.endsWith(".md"))
+    const missing = documents.flatMap((path) => {
+      const text = runSync(workspace, "tar", "-xzOf", tarball, `package/${path}`)
+      const links = [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/gu)].map(([, link = ""]) => link)
+      return links
+        .map((link) => posix.join(posix.dirname(path), link))
+        .filter((link) => !files.includes(link))
+        .map((link) => `${path} -> ${link}`)
+    })
+    assert.deepStrictEqual(missing, [])
+  })
+
+  it("exports each file that the root entry names, under its name", () => {
+    const index = readFileSync(join(root, "src/index.ts"), "utf8")
+    const named = [...index.matchAll(/from "\.\/((?:domain|services|layers)\/([A-Za-z]+))\.ts"/gu)]
+    const expected = named.map(([, path = "", name = ""]) => [
+      `./${name}`,
+      { types: `./dist/${path}.d.ts`, default: `./dist/${path}.js` }
+    ])
+    const others = ["./package.json", ".", "./testing", "./node", "./durable"]
+    const exported = Object.entries(manifest.exports).filter(([path]) => !others.includes(path))
+    assert.isAbove(exported.length, 40)
+    assert.deepStrictEqual(Object.fromEntries(exported), Object.fromEntries(expected))
   })
 
   it("contains the declarations of each module, and source maps whose sources are in the package", () => {
@@ -161,6 +190,21 @@ for (const effect of lowestAndHighest("effect", manifest.peerDependencies.effect
       assert.deepStrictEqual((await bundle(id)).filter(isHttpModule), [])
       const client = `import { Ripio } from "effect-ripio-tickets"; console.log(Ripio)`
       assert.isAbove((await bundle(client)).filter(isHttpModule).length, 0)
+    })
+
+    it("bundles the same by subpath as from the root, or less", async () => {
+      const sizeOf = async (code: string) => (await bundle(code)).length
+      for (const [path, name] of [
+        ["Ripio", "* as Ripio"],
+        ["TicketId", "{ TicketId }"],
+        ["TicketWebhooksLive", "* as TicketWebhooksLive"]
+      ] as const) {
+        const value = name.replace(/[{} ]|\* as /gu, "")
+        const bySubpath = await sizeOf(`import ${name} from "effect-ripio-tickets/${path}"; console.log(${value})`)
+        const fromRoot = await sizeOf(`import { ${value} } from "effect-ripio-tickets"; console.log(${value})`)
+        assert.isAbove(bySubpath, 0)
+        assert.isAtMost(bySubpath, fromRoot)
+      }
     })
   })
 }
