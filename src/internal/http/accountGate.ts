@@ -196,13 +196,16 @@ export class AccountGate implements PolledAccount {
 
   /** Interrupts what is in the queue, because the layer closes. */
   close(): void {
+    // Emptied first, because a program may repeat an interrupted call at once.
+    const waiters: Array<Waiter> = []
     for (const queue of [this.calls, this.polls]) {
       for (let waiter = queue.first; waiter !== undefined; waiter = queue.first) {
         this.dequeue(waiter)
-        waiter.resume(Effect.interrupt)
+        waiters.push(waiter)
       }
     }
     this.wakeAt(Infinity)
+    for (const waiter of waiters) waiter.resume(Effect.interrupt)
   }
 
   private get now(): number {
