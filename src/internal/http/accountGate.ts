@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Scheduler from "effect/Scheduler"
 import { describe } from "../../domain/describe.ts"
 import { maxRetryAfter } from "../../domain/RequestOptions.ts"
 import { RateLimited, type RipioHttpError } from "../../domain/RipioHttpError.ts"
@@ -50,6 +51,7 @@ export class AccountGate implements PolledAccount {
   private waitCount = 0
   private callsInRow = 0
   private isPumping = false
+  private isPumpScheduled = false
   private readonly calls = new WaitQueue<Waiter>()
   private readonly polls = new WaitQueue<Waiter>()
   private readonly outage = new Outage()
@@ -63,6 +65,7 @@ export class AccountGate implements PolledAccount {
   // Of the layer, so that all times of the gate are of one clock.
   private readonly context: Context.Context<never>
   private readonly clock: Clock.Clock
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly concurrency: number
   private readonly account: string | undefined
   private readonly reserve: ReserveRequest | undefined
@@ -75,6 +78,7 @@ export class AccountGate implements PolledAccount {
   }) {
     this.context = options.context
     this.clock = Context.get(options.context, Clock.Clock)
+    this.dispatcher = Context.get(options.context, Scheduler.Scheduler).makeDispatcher()
     this.concurrency = options.concurrency
     this.account = options.account
     this.reserve = options.reserve
@@ -343,7 +347,7 @@ export class AccountGate implements PolledAccount {
   private abandon(waiter: Waiter): void {
     this.save(waiter, this.now)
     this.dequeue(waiter)
-    this.pump()
+    this.pumpSoon()
   }
 
   private dequeue(waiter: Waiter): void {
@@ -356,7 +360,20 @@ export class AccountGate implements PolledAccount {
   private freePermit(isProbe: boolean): void {
     this.inFlight--
     if (isProbe && this.outage.isActive) this.outage.scheduleProbe(this.now, this.random)
-    if (!this.isOpen) this.pump()
+    if (!this.isOpen) this.pumpSoon()
+  }
+
+  /**
+   * Gives permits when the code that runs now has ended. It may interrupt more visits, as the end of a program does, and
+   * nothing must be sent for those.
+   */
+  private pumpSoon(): void {
+    if (this.isPumpScheduled) return
+    this.isPumpScheduled = true
+    this.dispatcher.scheduleTask(() => {
+      this.isPumpScheduled = false
+      this.pump()
+    }, 0)
   }
 
   /** Gives permits to waiters, as many as there may be now. */

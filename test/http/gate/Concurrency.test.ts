@@ -121,6 +121,24 @@ describe("the concurrency of the gate", () => {
     })
   )
 
+  it.effect("sends nothing for callers that are interrupted together", () =>
+    Effect.gen(function* () {
+      const { fork, paths, tickets, waitForAll } = yield* fleet(createdOf, {
+        latency: "1 second",
+        gate: { concurrency: 2 }
+      })
+      const retrieve = yield* fork(tickets.retrieve(idOf(100)))
+      const waits = yield* waitForAll(100)
+      const creates = yield* Effect.replicateEffect(fork(tickets.create(newTicket())), 10)
+      yield* TestClock.adjust("500 millis")
+      yield* Fiber.interruptAll([retrieve, ...waits, ...creates])
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(paths, [`GET ${idOf(100)}`, `GET ${idOf(1)}`])
+      yield* fork(tickets.retrieve(idOf(200)))
+      assert.strictEqual(paths.length, 3)
+    })
+  )
+
   it.effect("ends a wait at its deadline, without a poll", () =>
     Effect.gen(function* () {
       const { fork, paths, tickets } = yield* fleet(createdOf, {
