@@ -338,7 +338,8 @@ export class AccountGate implements PolledAccount {
     if (visit.poll === undefined) {
       this.calls.add(waiter)
     } else {
-      visit.poll.isHeld = true
+      // After a refused token, the poll has sent a request.
+      visit.poll.isHeld = visit.attempts === 0
       this.polls.add(waiter)
     }
     this.pump()

@@ -158,6 +158,21 @@ describe("the concurrency of the gate", () => {
     })
   )
 
+  it.effect("does not hide that a poll was sent whose token was refused", () =>
+    Effect.gen(function* () {
+      const { fork, paths, tickets } = yield* fleet(
+        (request) => (authorizationOf(request) === "Bearer token-1" ? { status: 401 } : pendingOf(request)),
+        { latency: "1 second", gate: { concurrency: 1 } }
+      )
+      const wait = yield* fork(Effect.flip(tickets.awaitOutcome(idOf(1), { deadline: "1500 millis" })))
+      yield* TestClock.adjust("500 millis")
+      yield* fork(tickets.retrieve(idOf(2)))
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude(yield* yield* Fiber.join(wait), { _tag: "OutcomePending", polls: 1 })
+      assert.deepStrictEqual(paths, [`GET ${idOf(1)}`, `GET ${idOf(2)}`])
+    })
+  )
+
   it.effect("goes on if every permit is held by a caller whose token is refused", () =>
     Effect.gen(function* () {
       const { fork, seen, tickets } = yield* fleet(
