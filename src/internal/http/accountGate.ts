@@ -442,9 +442,21 @@ export class AccountGate implements PolledAccount {
     } else {
       this.callsInRow = this.polls.size === 0 ? 0 : this.callsInRow + 1
     }
-    if (release?.sent(now) === true) this.release = undefined
+    // Calls that it does not spread must neither delay it nor end it.
+    if (release !== undefined && (poll !== undefined || release.includesCalls)) {
+      release.sent(now)
+      if (!this.isReleasing(release, now)) this.release = undefined
+    }
     visit.permit = new Permit(poll, isProbe)
     waiter.resume(Effect.void)
+  }
+
+  /** Whether a waiter has waited since before the release. Each queue is in the order of arrival. */
+  private isReleasing({ includesCalls, start }: Release, now: number): boolean {
+    const call = includesCalls ? this.calls.first : undefined
+    // Polls that are held back by something else are released after it.
+    const poll = this.outage.isActive || now < this.pause.pollAt ? undefined : this.polls.first
+    return (call !== undefined && call.since <= start) || (poll !== undefined && poll.since <= start)
   }
 
   /** Takes the request that the rate limit allows next. Reserves it first, one at a time, so that the order is ours. */

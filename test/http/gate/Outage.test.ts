@@ -175,6 +175,23 @@ describe("an outage", () => {
     })
   )
 
+  it.effect("spreads the polls afterwards, also beside calls", () =>
+    Effect.gen(function* () {
+      const { at, fork, paths, tickets, waitForAll } = yield* fleet(downBetween(0, 8000, unavailable), {
+        latency: "5 millis",
+        retry: { times: 0 }
+      })
+      const fibers = yield* waitForAll(1000)
+      yield* TestClock.adjust("7900 millis")
+      const call = Effect.andThen(Effect.exit(tickets.retrieve(idOf(0))), Effect.sleep("5 millis"))
+      for (let caller = 0; caller < 4; caller++) yield* fork(Effect.forever(call))
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(countDone(fibers), 1000)
+      const polls = at.filter((time, index) => time >= 8000 && paths[index] !== `GET ${idOf(0)}`)
+      assert.isAtMost(maxPerTenth(polls), 110)
+    })
+  )
+
   it.effect("names the account", () =>
     Effect.gen(function* () {
       const { lines, waitForAll } = yield* fleet(downBetween(0, 5000, unavailable), { gate: { account: "AR" } })
