@@ -119,7 +119,7 @@ class Poller implements Poll {
   }
 
   next(): NextState {
-    if (this.lastError?.reason._tag === "InvalidRequest") return this.failPending()
+    if (this.isInvalid) return this.failPending()
     const { lastResult } = this
     if (lastResult === undefined) return this.poll()
     return Pull.matchEffect(this.limit(this.nextDelay(lastResult)), {
@@ -145,6 +145,10 @@ class Poller implements Poll {
     return monotonicMillis(this.clock)
   }
 
+  get isInvalid(): boolean {
+    return this.lastError?.reason._tag === "InvalidRequest"
+  }
+
   /** The milliseconds until the deadline, or 0 after it. */
   get remaining(): number {
     return Math.max(this.end - this.now, 0)
@@ -161,8 +165,9 @@ class Poller implements Poll {
 
   failPending(): Effect.Effect<never, OutcomePending> {
     const { account, isHeld, lastTicket, now, start, ticketId } = this
-    // A wait that was held back did not poll itself. The failure of the account is the reason.
-    const lastError = (isHeld || account?.isDown === true ? account?.lastFailure : undefined) ?? this.lastError
+    // A wait that was held back did not poll itself. The failure of the account is the reason, unless the wait is invalid.
+    const isAccountReason = !this.isInvalid && (isHeld || account?.isDown === true)
+    const lastError = (isAccountReason ? account?.lastFailure : undefined) ?? this.lastError
     const polls = isHeld ? this.polls - 1 : this.polls
     return Effect.fail(
       new OutcomePending(

@@ -175,6 +175,19 @@ describe("an outage", () => {
     })
   )
 
+  it.effect("is not the reason of a wait whose schedule dies", () =>
+    Effect.gen(function* () {
+      const { fork, tickets, waitForAll } = yield* fleet(() => unavailable)
+      const schedule = Schedule.modifyDelay(Schedule.forever, () => Effect.die(new Error("a bug")))
+      yield* waitForAll(50)
+      const wait = yield* fork(Effect.flip(tickets.awaitOutcome(idOf(99), { schedule })))
+      yield* TestClock.adjust("14 minutes")
+      const error = yield* yield* Fiber.join(wait)
+      if (error._tag !== "OutcomePending" || error.lastError?._tag !== "RipioHttpError") return assert.fail("lastError")
+      assert.deepInclude(error.lastError.reason, { _tag: "InvalidRequest", issue: "schedule: Error: a bug" })
+    })
+  )
+
   it.effect("spreads the polls afterwards, also beside calls", () =>
     Effect.gen(function* () {
       const { at, fork, paths, tickets, waitForAll } = yield* fleet(downBetween(0, 8000, unavailable), {
