@@ -226,6 +226,8 @@ export class AccountGate implements PolledAccount {
   }
 
   private pollFailed(poll: Poll, failure: RipioHttpError, fiber: AnyFiber): void {
+    // The wait has ended, and is not one of those that are counted.
+    if (poll.account !== this) return
     if (!this.outage.failed(poll, failure, this.waitCount, this.now, this.random)) return
     this.isOpen = false
     this.log(

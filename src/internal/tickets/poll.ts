@@ -70,8 +70,11 @@ const nextState = (poller: Poller): NextState => Effect.suspend(() => poller.nex
 const endOf = (poller: Poller): Effect.Effect<void> =>
   Effect.sync(() => {
     poller.account?.leave(poller)
-    poller.account = undefined
+    poller.account = left
   })
+
+// A poll that could not be interrupted may reach its account after the wait. It must not join then, because it never leaves.
+const left: PolledAccount = { lastFailure: undefined, isDown: false, leave: () => {} }
 
 // A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
 const maxPause = Duration.hours(1)

@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/testing/TestClock"
+import { RipioHttp, SupportTickets, SupportTicketsLive } from "../../../src/index.ts"
 import type { ScriptedReply } from "../../../src/testing/index.ts"
 import { countDone, createdOf, downBetween, fleet, idOf, maxPerTenth, pendingOf } from "./fleet.ts"
 
@@ -202,6 +205,25 @@ describe("an outage", () => {
       assert.strictEqual(countDone(fibers), 1000)
       const polls = at.filter((time, index) => time >= 8000 && paths[index] !== `GET ${idOf(0)}`)
       assert.isAtMost(maxPerTenth(polls), 110)
+    })
+  )
+
+  it.effect("is about the waits that have not ended, also if the last poll of one could not be interrupted", () =>
+    Effect.gen(function* () {
+      const { fork, http, lines } = yield* fleet(() => unavailable)
+      const slow = RipioHttp.of({
+        execute: (request, options) => Effect.uninterruptible(Effect.delay(http.execute(request, options), "2 seconds"))
+      })
+      const layer = SupportTicketsLive.layer.pipe(Layer.provide(Layer.succeed(RipioHttp, slow)))
+      const tickets = Context.get(yield* Layer.build(layer), SupportTickets)
+      for (let number = 1; number <= 5; number++) {
+        yield* fork(tickets.awaitOutcome(idOf(number), { deadline: "1 second" }))
+      }
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(lines(), [])
+      yield* fork(tickets.awaitOutcome(idOf(9)))
+      yield* TestClock.adjust("2 minutes")
+      assert.match(lines()[0]?.message ?? "", / 1 wait is held back/u)
     })
   )
 
