@@ -63,7 +63,7 @@ export class AccountGate implements PolledAccount {
   private isReserving = false
   private timer: { readonly at: number; readonly cancel: () => void } | undefined
   // Of the layer, so that all times of the gate are of one clock.
-  private readonly context: Context.Context<never>
+  readonly context: Context.Context<never>
   private readonly clock: Clock.Clock
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly concurrency: number
@@ -256,15 +256,15 @@ export class AccountGate implements PolledAccount {
   }
 
   /** Logs in a separate fiber, so that a logger that fails or waits changes no result. */
-  private log(line: Effect.Effect<void>, fiber: AnyFiber): void {
+  private log(line: Effect.Effect<void>, { context }: Pick<AnyFiber, "context">): void {
     const { account } = this
-    Effect.runForkWith(fiber.context)(
+    Effect.runForkWith(context)(
       Effect.ignoreCause(account === undefined ? line : Effect.annotateLogs(line, { account }))
     )
   }
 
-  private logDefect(defect: unknown, fiber: AnyFiber): void {
-    this.log(Effect.logError(`The account gate failed: ${sanitize.text(describe(defect))}`), fiber)
+  private logDefect(defect: unknown, of: Pick<AnyFiber, "context">): void {
+    this.log(Effect.logError(`The account gate failed: ${sanitize.text(describe(defect))}`), of)
   }
 
   /** About how many polls its schedule would have sent meanwhile. */
@@ -375,8 +375,17 @@ export class AccountGate implements PolledAccount {
     this.isPumpScheduled = true
     this.dispatcher.scheduleTask(() => {
       this.isPumpScheduled = false
-      this.pump()
+      this.pumpAlone()
     }, 0)
+  }
+
+  /** Runs {@link pump} outside of a fiber, where an error that is thrown would end the process. */
+  private pumpAlone(): void {
+    try {
+      this.pump()
+    } catch (defect) {
+      this.logDefect(defect, this)
+    }
   }
 
   /** Gives permits to waiters, as many as there may be now. */
@@ -489,7 +498,7 @@ export class AccountGate implements PolledAccount {
     const duration = Duration.millis(Math.max(Math.ceil(at - this.now), 1))
     const cancel = startTimer(duration, this.clock, Effect.runForkWith(this.context), () => {
       this.timer = undefined
-      this.pump()
+      this.pumpAlone()
     })
     this.timer = { at, cancel }
     return false
