@@ -448,7 +448,7 @@ export class AccountGate implements PolledAccount {
       if (outage.isActive) {
         this.save(waiter, now)
         isProbe = true
-        outage.probeStarted()
+        outage.probeStarted(now)
       }
     } else {
       this.callsInRow = this.polls.size === 0 ? 0 : this.callsInRow + 1

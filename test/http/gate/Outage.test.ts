@@ -4,10 +4,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/testing/TestClock"
-import { RipioHttp, SupportTickets, SupportTicketsLive } from "../../../src/index.ts"
-import type { ScriptedReply } from "../../../src/testing/index.ts"
+import { AuthService, RipioHttp, RipioHttpLive, SupportTickets, SupportTicketsLive } from "../../../src/index.ts"
+import { ScriptedHttpClient, type ScriptedReply } from "../../../src/testing/index.ts"
+import { baseUrl } from "../../support/harness.ts"
 import { countDone, createdOf, downBetween, fleet, idOf, maxPerTenth, pendingOf } from "./fleet.ts"
 
 const unavailable = { status: 503 }
@@ -210,9 +212,13 @@ describe("an outage", () => {
 
   it.effect("is about the waits that have not ended, also if the last poll of one could not be interrupted", () =>
     Effect.gen(function* () {
+      let isSlow = true
       const { fork, http, lines } = yield* fleet(() => unavailable)
       const slow = RipioHttp.of({
-        execute: (request, options) => Effect.uninterruptible(Effect.delay(http.execute(request, options), "2 seconds"))
+        execute: (request, options) =>
+          isSlow
+            ? Effect.uninterruptible(Effect.delay(http.execute(request, options), "2 seconds"))
+            : http.execute(request, options)
       })
       const layer = SupportTicketsLive.layer.pipe(Layer.provide(Layer.succeed(RipioHttp, slow)))
       const tickets = Context.get(yield* Layer.build(layer), SupportTickets)
@@ -221,9 +227,43 @@ describe("an outage", () => {
       }
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(lines(), [])
+      isSlow = false
       yield* fork(tickets.awaitOutcome(idOf(9)))
       yield* TestClock.adjust("2 minutes")
       assert.match(lines()[0]?.message ?? "", / 1 wait is held back/u)
+    })
+  )
+
+  it.effect("is probed by another waiter if the token of the probe hangs", () =>
+    Effect.gen(function* () {
+      let isDown = true
+      let isHanging = false
+      const scripted = yield* ScriptedHttpClient.make((request) =>
+        Effect.delay(
+          Effect.sync(() => (isDown ? unavailable : createdOf(request))),
+          "10 millis"
+        )
+      )
+      const auth = AuthService.of({
+        accessToken: Effect.suspend(() => (isHanging ? Effect.never : Effect.succeed(Redacted.make("token")))),
+        invalidate: () => Effect.void
+      })
+      const layer = SupportTicketsLive.layer.pipe(
+        Layer.provide(RipioHttpLive.layer({ environment: { baseUrl } })),
+        Layer.provide(Layer.succeed(AuthService, auth)),
+        Layer.provide(scripted.layer)
+      )
+      const tickets = Context.get(yield* Layer.build(layer), SupportTickets)
+      const fibers = yield* Effect.forEach([1, 2, 3, 4, 5, 6], (number) =>
+        Effect.forkChild(Effect.exit(tickets.awaitOutcome(idOf(number))), { startImmediately: true })
+      )
+      yield* TestClock.adjust("5 seconds")
+      isHanging = true
+      yield* TestClock.adjust("20 seconds")
+      isHanging = isDown = false
+      yield* TestClock.adjust("1 minute")
+      // All but the one that hangs.
+      assert.strictEqual(countDone(fibers), 5)
     })
   )
 
