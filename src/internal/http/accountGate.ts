@@ -34,9 +34,6 @@ const maxPause = 60 * 60 * 1000
 // While polls wait, at most this many calls in a row go before the oldest poll.
 const maxCallsInRow = 3
 
-// A reserved request that was not sent in time belongs to a window that has passed.
-const reservationLifetime = 100
-
 /**
  * The gate of one account: it limits the requests in flight, holds all of them back while the API asks for it, and lets
  * one poll at a time probe in an outage.
@@ -59,7 +56,7 @@ export class AccountGate implements PolledAccount {
   private readonly pause = new AccountPause()
   private isPauseLong = false
   private release: Release | undefined
-  private reservedAt: number | undefined
+  private reserved: { readonly at: number; readonly until: number } | undefined
   private isReserving = false
   private timer: { readonly at: number; readonly cancel: () => void } | undefined
   // Of the layer, so that all times of the gate are of one clock.
@@ -472,20 +469,23 @@ export class AccountGate implements PolledAccount {
 
   /** Takes the request that the rate limit allows next. Reserves it first, one at a time, so that the order is ours. */
   private takeReservation(reserve: ReserveRequest, { context }: AnyFiber, now: number): boolean {
-    if (this.reservedAt !== undefined && now > this.reservedAt + reservationLifetime) this.reservedAt = undefined
-    if (this.reservedAt === undefined && !this.isReserving) {
+    if (this.reserved !== undefined && now > this.reserved.until) this.reserved = undefined
+    if (this.reserved === undefined && !this.isReserving) {
       this.isReserving = true
       const fiber = Effect.runForkWith(context)(Effect.provideService(reserve, Clock.Clock, this.clock))
       fiber.addObserver((exit) => {
         this.isReserving = false
         // A defect of the limiter must not stop the account.
-        this.reservedAt = this.now + (Exit.isSuccess(exit) ? exit.value : 0)
+        const { delay, lifetime } = Exit.isSuccess(exit) ? exit.value : { delay: 0, lifetime: 1000 }
+        const at = this.now + delay
+        this.reserved = { at, until: at + lifetime }
         this.pump()
       })
     }
-    if (this.reservedAt === undefined) return false
-    if (this.now < this.reservedAt) return this.wakeAt(this.reservedAt)
-    this.reservedAt = undefined
+    const { reserved } = this
+    if (reserved === undefined) return false
+    if (this.now < reserved.at) return this.wakeAt(reserved.at)
+    this.reserved = undefined
     return true
   }
 
