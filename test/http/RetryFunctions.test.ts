@@ -41,6 +41,10 @@ describe("isTransient", () => {
     assert.isTrue(isTransient(errorOf(new RateLimited({ status: 429 }))))
   })
 
+  it("is false for a call that the gate did not send", () => {
+    assert.isFalse(isTransient(errorOf(new RateLimited({ status: 429, mayHaveBeenSent: false }))))
+  })
+
   it("is true for 408, 500, 502 to 504 and 520 to 524, of all statuses of a failed server", () => {
     const statuses = [408, ...Array.from({ length: 100 }, (_, index) => 500 + index)]
     assert.deepStrictEqual(

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Scheduler from "effect/Scheduler"
 import { describe } from "../../domain/describe.ts"
 import { maxRetryAfter } from "../../domain/RequestOptions.ts"
 import { RateLimited, type RipioHttpError } from "../../domain/RipioHttpError.ts"
@@ -34,9 +35,6 @@ const maxPause = 60 * 60 * 1000
 // While polls wait, at most this many calls in a row go before the oldest poll.
 const maxCallsInRow = 3
 
-// A reserved request that was not sent in time belongs to a window that has passed.
-const reservationLifetime = 100
-
 /**
  * The gate of one account: it limits the requests in flight, holds all of them back while the API asks for it, and lets
  * one poll at a time probe in an outage.
@@ -51,6 +49,7 @@ export class AccountGate implements PolledAccount, AccountView {
   private waitCount = 0
   private callsInRow = 0
   private isPumping = false
+  private isPumpScheduled = false
   private readonly calls = new WaitQueue<Waiter>()
   private readonly polls = new WaitQueue<Waiter>()
   private readonly outage = new Outage()
@@ -58,12 +57,13 @@ export class AccountGate implements PolledAccount, AccountView {
   private readonly pause = new AccountPause()
   private isPauseLong = false
   private release: Release | undefined
-  private reservedAt: number | undefined
+  private reserved: { readonly at: number; readonly until: number } | undefined
   private isReserving = false
   private timer: { readonly at: number; readonly cancel: () => void } | undefined
   // Of the layer, so that all times of the gate are of one clock.
-  private readonly context: Context.Context<never>
+  readonly context: Context.Context<never>
   private readonly clock: Clock.Clock
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly concurrency: number
   private readonly account: string | undefined
   private readonly reserve: ReserveRequest | undefined
@@ -78,6 +78,7 @@ export class AccountGate implements PolledAccount, AccountView {
   }) {
     this.context = options.context
     this.clock = Context.get(options.context, Clock.Clock)
+    this.dispatcher = Context.get(options.context, Scheduler.Scheduler).makeDispatcher()
     this.concurrency = options.concurrency
     this.account = options.account
     this.reserve = options.reserve
@@ -211,13 +212,16 @@ export class AccountGate implements PolledAccount, AccountView {
 
   /** Interrupts what is in the queue, because the layer closes. */
   close(): void {
+    // Emptied first, because a program may repeat an interrupted call at once.
+    const waiters: Array<Waiter> = []
     for (const queue of [this.calls, this.polls]) {
       for (let waiter = queue.first; waiter !== undefined; waiter = queue.first) {
         this.dequeue(waiter)
-        waiter.resume(Effect.interrupt)
+        waiters.push(waiter)
       }
     }
     this.wakeAt(Infinity)
+    for (const waiter of waiters) waiter.resume(Effect.interrupt)
   }
 
   private get now(): number {
@@ -234,6 +238,8 @@ export class AccountGate implements PolledAccount, AccountView {
   }
 
   private pollFailed(poll: Poll, failure: RipioHttpError, fiber: AnyFiber): void {
+    // The wait has ended, and is not one of those that are counted.
+    if (poll.account !== this) return
     if (!this.outage.failed(poll, failure, this.waitCount, this.now, this.random)) return
     this.isOpen = false
     this.log(
@@ -262,15 +268,15 @@ export class AccountGate implements PolledAccount, AccountView {
   }
 
   /** Logs in a separate fiber, so that a logger that fails or waits changes no result. */
-  private log(line: Effect.Effect<void>, fiber: AnyFiber): void {
+  private log(line: Effect.Effect<void>, { context }: Pick<AnyFiber, "context">): void {
     const { account } = this
-    Effect.runForkWith(fiber.context)(
+    Effect.runForkWith(context)(
       Effect.ignoreCause(account === undefined ? line : Effect.annotateLogs(line, { account }))
     )
   }
 
-  private logDefect(defect: unknown, fiber: AnyFiber): void {
-    this.log(Effect.logError(`The account gate failed: ${sanitize.text(describe(defect))}`), fiber)
+  private logDefect(defect: unknown, of: Pick<AnyFiber, "context">): void {
+    this.log(Effect.logError(`The account gate failed: ${sanitize.text(describe(defect))}`), of)
   }
 
   /** About how many polls its schedule would have sent meanwhile. */
@@ -346,7 +352,8 @@ export class AccountGate implements PolledAccount, AccountView {
     if (visit.poll === undefined) {
       this.calls.add(waiter)
     } else {
-      visit.poll.isHeld = true
+      // After a refused token, the poll has sent a request.
+      visit.poll.isHeld = visit.attempts === 0
       this.polls.add(waiter)
     }
     this.pump()
@@ -355,7 +362,7 @@ export class AccountGate implements PolledAccount, AccountView {
   private abandon(waiter: Waiter): void {
     this.save(waiter, this.now)
     this.dequeue(waiter)
-    this.pump()
+    this.pumpSoon()
   }
 
   private dequeue(waiter: Waiter): void {
@@ -368,7 +375,29 @@ export class AccountGate implements PolledAccount, AccountView {
   private freePermit(isProbe: boolean): void {
     this.inFlight--
     if (isProbe && this.outage.isActive) this.outage.scheduleProbe(this.now, this.random)
-    if (!this.isOpen) this.pump()
+    if (!this.isOpen) this.pumpSoon()
+  }
+
+  /**
+   * Gives permits when the code that runs now has ended. It may interrupt more visits, as the end of a program does, and
+   * nothing must be sent for those.
+   */
+  private pumpSoon(): void {
+    if (this.isPumpScheduled) return
+    this.isPumpScheduled = true
+    this.dispatcher.scheduleTask(() => {
+      this.isPumpScheduled = false
+      this.pumpAlone()
+    }, 0)
+  }
+
+  /** Runs {@link pump} outside of a fiber, where an error that is thrown would end the process. */
+  private pumpAlone(): void {
+    try {
+      this.pump()
+    } catch (defect) {
+      this.logDefect(defect, this)
+    }
   }
 
   /** Gives permits to waiters, as many as there may be now. */
@@ -431,32 +460,47 @@ export class AccountGate implements PolledAccount, AccountView {
       if (outage.isActive) {
         this.save(waiter, now)
         isProbe = true
-        outage.probeStarted()
+        outage.probeStarted(now)
       }
     } else {
       this.callsInRow = this.polls.size === 0 ? 0 : this.callsInRow + 1
     }
-    if (release?.sent(now) === true) this.release = undefined
+    // Calls that it does not spread must neither delay it nor end it.
+    if (release !== undefined && (poll !== undefined || release.includesCalls)) {
+      release.sent(now)
+      if (!this.isReleasing(release, now)) this.release = undefined
+    }
     visit.permit = new Permit(poll, isProbe)
     waiter.resume(Effect.void)
   }
 
+  /** Whether a waiter has waited since before the release. Each queue is in the order of arrival. */
+  private isReleasing({ includesCalls, start }: Release, now: number): boolean {
+    const call = includesCalls ? this.calls.first : undefined
+    // Polls that are held back by something else are released after it.
+    const poll = this.outage.isActive || now < this.pause.pollAt ? undefined : this.polls.first
+    return (call !== undefined && call.since <= start) || (poll !== undefined && poll.since <= start)
+  }
+
   /** Takes the request that the rate limit allows next. Reserves it first, one at a time, so that the order is ours. */
   private takeReservation(reserve: ReserveRequest, { context }: AnyFiber, now: number): boolean {
-    if (this.reservedAt !== undefined && now > this.reservedAt + reservationLifetime) this.reservedAt = undefined
-    if (this.reservedAt === undefined && !this.isReserving) {
+    if (this.reserved !== undefined && now > this.reserved.until) this.reserved = undefined
+    if (this.reserved === undefined && !this.isReserving) {
       this.isReserving = true
       const fiber = Effect.runForkWith(context)(Effect.provideService(reserve, Clock.Clock, this.clock))
       fiber.addObserver((exit) => {
         this.isReserving = false
         // A defect of the limiter must not stop the account.
-        this.reservedAt = this.now + (Exit.isSuccess(exit) ? exit.value : 0)
+        const { delay, lifetime } = Exit.isSuccess(exit) ? exit.value : { delay: 0, lifetime: 1000 }
+        const at = this.now + delay
+        this.reserved = { at, until: at + lifetime }
         this.pump()
       })
     }
-    if (this.reservedAt === undefined) return false
-    if (this.now < this.reservedAt) return this.wakeAt(this.reservedAt)
-    this.reservedAt = undefined
+    const { reserved } = this
+    if (reserved === undefined) return false
+    if (this.now < reserved.at) return this.wakeAt(reserved.at)
+    this.reserved = undefined
     return true
   }
 
@@ -469,7 +513,7 @@ export class AccountGate implements PolledAccount, AccountView {
     const duration = Duration.millis(Math.max(Math.ceil(at - this.now), 1))
     const cancel = startTimer(duration, this.clock, Effect.runForkWith(this.context), () => {
       this.timer = undefined
-      this.pump()
+      this.pumpAlone()
     })
     this.timer = { at, cancel }
     return false

@@ -16,7 +16,7 @@ export interface Poll {
   readonly ticketId: string
   /** The milliseconds between this poll and the one before, or the one after the first poll. */
   readonly intervalMillis: number
-  /** Whether the poll waits for the gate. It stays `true` if the wait ends meanwhile. */
+  /** Whether the poll waits for the gate and has sent nothing. It stays `true` if the wait ends meanwhile. */
   isHeld: boolean
   /** The account, once the first poll has reached it. */
   account: PolledAccount | undefined

@@ -9,6 +9,9 @@ const firstPause = 1000
 const maxPause = 10_000
 const growth = 1.5
 
+// A probe whose custom `AuthService` does not respond must not be the last one.
+const maxProbe = 60_000
+
 /** Pauses that grow from 1 s to 10 s, each up to a fifth longer at random. */
 export class GrowingPause {
   private millis = firstPause
@@ -32,7 +35,7 @@ export class GrowingPause {
 export class Outage {
   /** When it began, or `undefined` if there is none. */
   since: number | undefined
-  /** When the next poll may probe. `Infinity` while one does. */
+  /** When the next poll may probe. */
   nextProbe = Infinity
   /** About how many polls were not sent because of it. */
   saved = 0
@@ -90,8 +93,9 @@ export class Outage {
     this.waits.delete(poll)
   }
 
-  probeStarted(): void {
-    this.nextProbe = Infinity
+  /** The next waiter probes when this probe ends, or takes too long. */
+  probeStarted(now: number): void {
+    this.nextProbe = now + maxProbe
   }
 
   /** The next waiter probes after a pause. */

@@ -11,8 +11,19 @@ import { monotonicMillis } from "./monotonic.ts"
 import type { CheckedGateOptions } from "../options.ts"
 import { timeoutOrElse } from "./timeoutOrElse.ts"
 
-/** Reserves one request. Returns the milliseconds until it may be sent. */
-export type ReserveRequest = Effect.Effect<number>
+/** A request that the rate limit allows. */
+export interface Reservation {
+  /** The milliseconds until it may be sent. */
+  readonly delay: number
+  /** The milliseconds after that in which it may be sent. */
+  readonly lifetime: number
+}
+
+/** Reserves one request. */
+export type ReserveRequest = Effect.Effect<Reservation>
+
+// A request that was not sent in time belongs to a window that has passed.
+const lifetimeOfCurrentWindow = 100
 
 // A store that does not respond must not stop the account.
 const storeTimeout = Duration.seconds(1)
@@ -35,10 +46,18 @@ export const makeRateLimit = Effect.fnUntraced(function* (
     module.RateLimiter
   )
   const store = yield* Effect.serviceOption(module.RateLimiterStore)
+  // A delayed request begins its window. On a busy machine timers are late, and the request must not expire each time.
+  const lifetimeOfNextWindow = Math.max(Duration.toMillis(window), 1000)
   const reserveFrom = (limiter: RateLimiter) =>
     Effect.map(
-      limiter.consume({ key: `effect-ripio-tickets/${account}`, limit, window, onExceeded: "delay" }),
-      ({ delay }) => Duration.toMillis(delay)
+      // A store may throw.
+      Effect.suspend(() =>
+        limiter.consume({ key: `effect-ripio-tickets/${account}`, limit, window, onExceeded: "delay" })
+      ),
+      (result): Reservation => {
+        const delay = Duration.toMillis(result.delay)
+        return { delay, lifetime: delay > 0 ? lifetimeOfNextWindow : lifetimeOfCurrentWindow }
+      }
     )
   // The store in memory does not fail.
   const reserveLocally: ReserveRequest = Effect.orDie(reserveFrom(local))

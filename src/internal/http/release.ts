@@ -10,9 +10,10 @@ const maxLag = 30
 export class Release {
   /** Whether it spreads calls too, and not only polls. */
   readonly includesCalls: boolean
+  /** It ends when nothing waits that waited at this time. */
+  readonly start: number
   private readonly interval: number
   private nextAt: number
-  private remaining: number
 
   /**
    * @param waiting how many requests wait
@@ -20,11 +21,11 @@ export class Release {
    */
   constructor(now: number, waiting: number, includesCalls: boolean, random: () => number) {
     this.includesCalls = includesCalls
+    this.start = now
     this.interval = Math.min(Math.max(releaseMillis / waiting, minInterval), maxInterval)
     // Processes that were held back together do not return at the same moment. The call that ends the pause is alone, and
     // its retry has a jitter.
     this.nextAt = waiting === 1 ? now : now + random() * 4 * maxInterval
-    this.remaining = waiting
   }
 
   /** When the next request may be sent, at a time that has not come yet. */
@@ -37,9 +38,8 @@ export class Release {
     return now < this.nextAt
   }
 
-  /** A request is sent. Returns whether it was the last one. */
-  sent(now: number): boolean {
+  /** A request that it spreads is sent. */
+  sent(now: number): void {
     this.nextAt = Math.max(this.nextAt, now - maxLag) + this.interval
-    return --this.remaining === 0
   }
 }

@@ -12,8 +12,11 @@ import { maxRetryAfter, type RetryPolicy } from "../../domain/RequestOptions.ts"
 import { RipioHttpError } from "../../domain/RipioHttpError.ts"
 import { monotonicMillis, wallClockOffset } from "./monotonic.ts"
 
-/** Whether a read may succeed if it is repeated. */
-export const isTransient = (error: RipioHttpError): boolean => error.isRetryable
+/** Whether a read is repeated. One that the gate has held back for too long is not: its caller has to know now. */
+export const isTransient = (error: RipioHttpError): boolean => error.isRetryable && !wasHeldBack(error)
+
+const wasHeldBack = ({ reason }: RipioHttpError): boolean =>
+  reason._tag === "RateLimited" && reason.mayHaveBeenSent === false
 
 /** Whether the request certainly was not sent, so that even a write is safe to repeat. */
 export const wasNotSent = ({ reason }: RipioHttpError): boolean =>

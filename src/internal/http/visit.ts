@@ -11,6 +11,8 @@ export interface Visit {
   readonly fiber: AnyFiber
   /** The wait that polls, or `undefined` for a call of the program. */
   readonly poll: Poll | undefined
+  /** How many requests it has sent. */
+  readonly attempts: number
   /** The error of a call that is not sent, because the account is held back for too long. */
   readonly heldBack: (reason: RateLimited) => RipioHttpError
   /** Set by the gate while the visit may send. */

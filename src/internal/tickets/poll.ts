@@ -58,10 +58,13 @@ const nextState = (poller: Poller): NextState => Effect.suspend(() => poller.nex
 const endOf = (poller: Poller): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     poller.account?.leave(poller, fiber.context)
-    poller.account = undefined
+    poller.account = left
     addPollCounts(fiber, poller.sentPolls, poller.failedPolls)
     return Effect.void
   })
+
+// A poll that could not be interrupted may reach its account after the wait. It must not join then, because it never leaves.
+const left: PolledAccount = { lastFailure: undefined, isDown: false, leave: () => {} }
 
 // A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
 const maxPause = Duration.hours(1)
@@ -110,7 +113,7 @@ class Poller implements Poll {
   }
 
   next(): NextState {
-    if (this.lastError?.reason._tag === "InvalidRequest") return this.failPending()
+    if (this.isInvalid) return this.failPending()
     const { lastResult } = this
     if (lastResult === undefined) return this.poll()
     return Pull.matchEffect(this.limit(this.nextDelay(lastResult)), {
@@ -135,6 +138,10 @@ class Poller implements Poll {
   // Monotonic, so that wall-clock changes do not move the deadline.
   get now(): number {
     return monotonicMillis(this.clock)
+  }
+
+  get isInvalid(): boolean {
+    return this.lastError?.reason._tag === "InvalidRequest"
   }
 
   /** The milliseconds until the deadline, or 0 after it. */
@@ -188,8 +195,9 @@ class Poller implements Poll {
 
   failPending(): Effect.Effect<never, OutcomePending> {
     const { account, isHeld, lastTicket, now, start, ticketId } = this
-    // A wait that was held back did not poll itself. The failure of the account is the reason.
-    const lastError = (isHeld || account?.isDown === true ? account?.lastFailure : undefined) ?? this.lastError
+    // A wait that was held back did not poll itself. The failure of the account is the reason, unless the wait is invalid.
+    const isAccountReason = !this.isInvalid && (isHeld || account?.isDown === true)
+    const lastError = (isAccountReason ? account?.lastFailure : undefined) ?? this.lastError
     return Effect.fail(
       new OutcomePending(
         {

@@ -34,4 +34,19 @@ describe("closing the layer", () => {
       assert.deepStrictEqual(paths, [`POST ${idOf(0)}`])
     })
   )
+
+  it.effect("ends, although a program repeats at once what was interrupted", () =>
+    Effect.gen(function* () {
+      const { close, fork, tickets } = yield* fleet(createdOf, { gate: { concurrency: 1 } })
+      let calls = 0
+      const repeated: Effect.Effect<unknown> = Effect.suspend(() => {
+        calls++
+        return calls === 1000 ? Effect.void : Effect.flatMap(Effect.exit(tickets.retrieve(idOf(2))), () => repeated)
+      })
+      yield* fork(tickets.retrieve(idOf(1)))
+      yield* fork(repeated)
+      yield* close
+      assert.strictEqual(calls, 2)
+    })
+  )
 })

@@ -121,6 +121,24 @@ describe("the concurrency of the gate", () => {
     })
   )
 
+  it.effect("sends nothing for callers that are interrupted together", () =>
+    Effect.gen(function* () {
+      const { fork, paths, tickets, waitForAll } = yield* fleet(createdOf, {
+        latency: "1 second",
+        gate: { concurrency: 2 }
+      })
+      const retrieve = yield* fork(tickets.retrieve(idOf(100)))
+      const waits = yield* waitForAll(100)
+      const creates = yield* Effect.replicateEffect(fork(tickets.create(newTicket())), 10)
+      yield* TestClock.adjust("500 millis")
+      yield* Fiber.interruptAll([retrieve, ...waits, ...creates])
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(paths, [`GET ${idOf(100)}`, `GET ${idOf(1)}`])
+      yield* fork(tickets.retrieve(idOf(200)))
+      assert.strictEqual(paths.length, 3)
+    })
+  )
+
   it.effect("ends a wait at its deadline, without a poll", () =>
     Effect.gen(function* () {
       const { fork, paths, tickets } = yield* fleet(createdOf, {
@@ -137,6 +155,21 @@ describe("the concurrency of the gate", () => {
       assert.deepStrictEqual(paths, [`GET ${idOf(1)}`])
       yield* fork(tickets.retrieve(idOf(3)))
       assert.strictEqual(paths.length, 2)
+    })
+  )
+
+  it.effect("does not hide that a poll was sent whose token was refused", () =>
+    Effect.gen(function* () {
+      const { fork, paths, tickets } = yield* fleet(
+        (request) => (authorizationOf(request) === "Bearer token-1" ? { status: 401 } : pendingOf(request)),
+        { latency: "1 second", gate: { concurrency: 1 } }
+      )
+      const wait = yield* fork(Effect.flip(tickets.awaitOutcome(idOf(1), { deadline: "1500 millis" })))
+      yield* TestClock.adjust("500 millis")
+      yield* fork(tickets.retrieve(idOf(2)))
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude(yield* yield* Fiber.join(wait), { _tag: "OutcomePending", polls: 1 })
+      assert.deepStrictEqual(paths, [`GET ${idOf(1)}`, `GET ${idOf(2)}`])
     })
   )
 

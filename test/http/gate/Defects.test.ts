@@ -7,7 +7,7 @@ import * as Random from "effect/Random"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import { newTicket } from "../../support/newTicket.ts"
-import { createdOf, downBetween, fleet, idOf } from "./fleet.ts"
+import { countDone, createdOf, downBetween, fleet, idOf } from "./fleet.ts"
 
 const throwing = (): never => {
   throw new Error("defect")
@@ -66,6 +66,35 @@ describe("a defect of what the gate calls", () => {
       const create = yield* fork(Effect.flip(tickets.create(newTicket())))
       assert.strictEqual(paths.length, sent + 1)
       assert.deepInclude(yield* yield* Fiber.join(create), { _tag: "CreateAmbiguous" })
+    })
+  )
+
+  it.effect("such as that of random numbers does not end the process, and later calls are sent", () =>
+    Effect.gen(function* () {
+      let isBroken = false
+      const random = { nextIntUnsafe: throwing, nextDoubleUnsafe: () => (isBroken ? throwing() : 0.5) }
+      const { fork, paths, tickets } = yield* Effect.provideService(
+        fleet(downBetween(0, 1000, { status: 429, headers: { "retry-after": "1" } }), {
+          gate: { concurrency: 1 },
+          latency: "10 millis",
+          retry: { times: 0 }
+        }),
+        Random.Random,
+        random
+      )
+      yield* fork(tickets.retrieve(idOf(1)))
+      yield* TestClock.adjust("500 millis")
+      const held = yield* Effect.forEach([2, 3, 4], (number) => fork(tickets.retrieve(idOf(number))))
+      // The first of them is sent.
+      yield* TestClock.adjust("555 millis")
+      assert.strictEqual(paths.length, 2)
+      isBroken = true
+      yield* TestClock.adjust("1 second")
+      isBroken = false
+      const later = yield* fork(tickets.retrieve(idOf(5)))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(countDone([...held, later]), 4)
+      assert.strictEqual(paths.length, 5)
     })
   )
 })

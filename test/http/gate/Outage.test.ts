@@ -1,10 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/testing/TestClock"
-import type { ScriptedReply } from "../../../src/testing/index.ts"
+import { AuthService, RipioHttp, RipioHttpLive, SupportTickets, SupportTicketsLive } from "../../../src/index.ts"
+import { ScriptedHttpClient, type ScriptedReply } from "../../../src/testing/index.ts"
+import { baseUrl } from "../../support/harness.ts"
 import { countDone, createdOf, downBetween, fleet, idOf, maxPerTenth, pendingOf } from "./fleet.ts"
 
 const unavailable = { status: 503 }
@@ -172,6 +177,93 @@ describe("an outage", () => {
       yield* TestClock.adjust("11 seconds")
       assert.isAbove(at.length, count)
       assert.isTrue(Exit.isSuccess(yield* Fiber.join(wait)))
+    })
+  )
+
+  it.effect("is not the reason of a wait whose schedule dies", () =>
+    Effect.gen(function* () {
+      const { fork, tickets, waitForAll } = yield* fleet(() => unavailable)
+      const schedule = Schedule.modifyDelay(Schedule.forever, () => Effect.die(new Error("a bug")))
+      yield* waitForAll(50)
+      const wait = yield* fork(Effect.flip(tickets.awaitOutcome(idOf(99), { schedule })))
+      yield* TestClock.adjust("14 minutes")
+      const error = yield* yield* Fiber.join(wait)
+      if (error._tag !== "OutcomePending" || error.lastError?._tag !== "RipioHttpError") return assert.fail("lastError")
+      assert.deepInclude(error.lastError.reason, { _tag: "InvalidRequest", issue: "schedule: Error: a bug" })
+    })
+  )
+
+  it.effect("spreads the polls afterwards, also beside calls", () =>
+    Effect.gen(function* () {
+      const { at, fork, paths, tickets, waitForAll } = yield* fleet(downBetween(0, 8000, unavailable), {
+        latency: "5 millis",
+        retry: { times: 0 }
+      })
+      const fibers = yield* waitForAll(1000)
+      yield* TestClock.adjust("7900 millis")
+      const call = Effect.andThen(Effect.exit(tickets.retrieve(idOf(0))), Effect.sleep("5 millis"))
+      for (let caller = 0; caller < 4; caller++) yield* fork(Effect.forever(call))
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(countDone(fibers), 1000)
+      const polls = at.filter((time, index) => time >= 8000 && paths[index] !== `GET ${idOf(0)}`)
+      assert.isAtMost(maxPerTenth(polls), 110)
+    })
+  )
+
+  it.effect("is about the waits that have not ended, also if the last poll of one could not be interrupted", () =>
+    Effect.gen(function* () {
+      let isSlow = true
+      const { fork, http, lines } = yield* fleet(() => unavailable)
+      const slow = RipioHttp.of({
+        execute: (request, options) =>
+          isSlow
+            ? Effect.uninterruptible(Effect.delay(http.execute(request, options), "2 seconds"))
+            : http.execute(request, options)
+      })
+      const layer = SupportTicketsLive.layer.pipe(Layer.provide(Layer.succeed(RipioHttp, slow)))
+      const tickets = Context.get(yield* Layer.build(layer), SupportTickets)
+      for (let number = 1; number <= 5; number++) {
+        yield* fork(tickets.awaitOutcome(idOf(number), { deadline: "1 second" }))
+      }
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(lines(), [])
+      isSlow = false
+      yield* fork(tickets.awaitOutcome(idOf(9)))
+      yield* TestClock.adjust("2 minutes")
+      assert.match(lines()[0]?.message ?? "", / 1 wait is held back/u)
+    })
+  )
+
+  it.effect("is probed by another waiter if the token of the probe hangs", () =>
+    Effect.gen(function* () {
+      let isDown = true
+      let isHanging = false
+      const scripted = yield* ScriptedHttpClient.make((request) =>
+        Effect.delay(
+          Effect.sync(() => (isDown ? unavailable : createdOf(request))),
+          "10 millis"
+        )
+      )
+      const auth = AuthService.of({
+        accessToken: Effect.suspend(() => (isHanging ? Effect.never : Effect.succeed(Redacted.make("token")))),
+        invalidate: () => Effect.void
+      })
+      const layer = SupportTicketsLive.layer.pipe(
+        Layer.provide(RipioHttpLive.layer({ environment: { baseUrl } })),
+        Layer.provide(Layer.succeed(AuthService, auth)),
+        Layer.provide(scripted.layer)
+      )
+      const tickets = Context.get(yield* Layer.build(layer), SupportTickets)
+      const fibers = yield* Effect.forEach([1, 2, 3, 4, 5, 6], (number) =>
+        Effect.forkChild(Effect.exit(tickets.awaitOutcome(idOf(number))), { startImmediately: true })
+      )
+      yield* TestClock.adjust("5 seconds")
+      isHanging = true
+      yield* TestClock.adjust("20 seconds")
+      isHanging = isDown = false
+      yield* TestClock.adjust("1 minute")
+      // All but the one that hangs.
+      assert.strictEqual(countDone(fibers), 5)
     })
   )
 

@@ -144,6 +144,17 @@ describe("a response that asks for a pause", () => {
     })
   )
 
+  it.effect("is repeated: a call that waited for longer than 60 s in all is not retried by the policy", () =>
+    Effect.gen(function* () {
+      const { fork, tickets } = yield* fleet(() => limited(40), { gate: { concurrency: 1 } })
+      const calls = yield* Effect.forEach([1, 2, 3], (number) => fork(Effect.flip(tickets.retrieve(idOf(number)))))
+      yield* TestClock.adjust("41 seconds")
+      const error = yield* yield* Fiber.join(calls[2] ?? assert.fail())
+      assert.deepInclude(error, { _tag: "RipioHttpError", attempts: 0 })
+      assert.deepInclude(reasonOf(error), { _tag: "RateLimited", mayHaveBeenSent: false })
+    })
+  )
+
   it.effect("of more than 60 s is a warning, once", () =>
     Effect.gen(function* () {
       let isLimited = true

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -38,6 +40,26 @@ describe("the rate limit of the gate", () => {
     })
   )
 
+  it.effect("is used up also if each timer is late", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const late: Clock.Clock = {
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+        currentTimeMillis: clock.currentTimeMillis,
+        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
+        currentTimeNanos: clock.currentTimeNanos,
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+        monotonicTimeNanos: clock.monotonicTimeNanos,
+        sleep: (duration) => clock.sleep(Duration.sum(duration, Duration.millis(150)))
+      }
+      const client = fleet(createdOf, { gate: { rateLimit: { limit: 1, window: "1 second" } }, latency: 0 })
+      const { at, waitForAll } = yield* Effect.provideService(client, Clock.Clock, late)
+      yield* waitForAll(20)
+      yield* TestClock.adjust("10500 millis")
+      assert.deepStrictEqual(perSecond(at), Array(11).fill(1))
+    })
+  )
+
   it.effect("is shared by the clients on one store", () =>
     Effect.gen(function* () {
       const store = yield* storeOf(RateLimiter.layerStoreMemory)
@@ -60,13 +82,20 @@ describe("the rate limit of the gate", () => {
       )
     ],
     ["dies", Effect.die(new Error("a bug"))],
+    ["throws", undefined],
     ["does not respond", Effect.never]
   ] as const) {
     it.effect(`is counted in memory, with one warning, if the store ${title}`, () =>
       Effect.gen(function* () {
         const store = yield* storeOf(RateLimiter.layerStoreMemory)
         const { at, lines, waitForAll } = yield* fleet(createdOf, { gate, latency: 0 }).pipe(
-          Effect.provideService(RateLimiter.RateLimiterStore, { ...store, fixedWindow: () => broken })
+          Effect.provideService(RateLimiter.RateLimiterStore, {
+            ...store,
+            fixedWindow: () => {
+              if (broken === undefined) throw new Error("a bug")
+              return broken
+            }
+          })
         )
         const fibers = yield* waitForAll(300)
         yield* TestClock.adjust("1 minute")
