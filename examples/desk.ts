@@ -23,7 +23,7 @@ import {
   CustomerId,
   FetchTransport,
   InboxEvent,
-  NewTicket,
+  type NewTicket,
   Ripio,
   TicketInbox,
   TicketInboxLive,
