@@ -89,16 +89,18 @@ const make = ({ filename }: Options) =>
 
     // There is one connection, which a transaction uses alone.
     const semaphore = yield* Semaphore.make(1)
+    const acquirer = Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.Scope
+        yield* restore(semaphore.take(1))
+        yield* Scope.addFinalizer(scope, semaphore.release(1))
+        return connection
+      })
+    )
     return yield* SqlClient.make({
-      acquirer: semaphore.withPermit(Effect.succeed(connection)),
-      transactionAcquirer: Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function* () {
-          const scope = yield* Scope.Scope
-          yield* restore(semaphore.take(1))
-          yield* Scope.addFinalizer(scope, semaphore.release(1))
-          return connection
-        })
-      ),
+      acquirer,
+      // For one statement. It must not run in a transaction that another fiber begins between the two.
+      borrower: (use) => semaphore.withPermit(use(connection)),
       // A transaction that reads first and writes later would fail at once if another process wrote in between.
       beginTransaction: "BEGIN IMMEDIATE",
       compiler: Statement.makeCompilerSqlite(),
