@@ -146,8 +146,8 @@ describe("the operations", () => {
             const state: unknown = gauges.find((gauge) => gauge.id === id)?.state
             return state
           }
-          assert.deepInclude(valueOf("ripio_durable_queue_size"), { value: 1 })
-          const age = valueOf("ripio_durable_queue_age_seconds")
+          assert.deepInclude(valueOf("ripio.durable.queue.size"), { value: 1 })
+          const age = valueOf("ripio.durable.queue.age")
           assert.isTrue(hasProperty(age, "value") && Number(age.value) >= 1)
         }),
       { durable: { name: "measured" } }

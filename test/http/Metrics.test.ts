@@ -26,7 +26,8 @@ const withMetrics = <A, E, R>(program: Effect.Effect<A, E, R>) =>
     })
     const isOurs = (line: string) => line.startsWith("ripio.")
     // Each client has this series, so that an alert sees it change.
-    const isUnchanged = (line: string) => /^ripio\.(client\.creates\.ambiguous|ticket\.contradictions)\{.*\} 0$/u.test(line)
+    const isUnchanged = (line: string) =>
+      /^ripio\.(client\.creates\.ambiguous|ticket\.contradictions)\{.*\} 0$/u.test(line)
     return {
       result,
       snapshot,
