@@ -98,6 +98,9 @@ export interface Outbox {
   ) => Effect.Effect<boolean, unknown>
 }
 
+// A verdict is settled where it was given. Other workers see it only if that process ends in between.
+const settleDelay = Duration.seconds(5)
+
 const again = (reason: string, delay = Duration.seconds(1)): Settlement => ({ _tag: "Again", delay, reason })
 
 /** What the worker writes as the next entry of a submission. */
@@ -214,10 +217,15 @@ export const makeOutbox = ({
   })
 
   /**
-   * Marks an entry as sent by this process. `false` if another process has claimed it meanwhile. A process that finds the
-   * mark does not send the ticket, so it is written as late as possible.
+   * Marks an entry as decided by this process, which then sends the ticket or writes why not. `false` if another process has
+   * claimed it meanwhile, or if that remains unknown because the worker ends. A process that finds the mark does not send the
+   * ticket, so it is written as late as possible.
    */
-  const mark = Effect.fnUntraced(function* (entry: SendEntry, claim: Claim): Effect.fn.Return<boolean, unknown> {
+  const mark = Effect.fnUntraced(function* (
+    entry: SendEntry,
+    claim: Claim,
+    state: WorkerState
+  ): Effect.fn.Return<boolean> {
     const to: SendEntry = { ...entry, begun: crypto.randomUUID() }
     const options = { attempts: claim.attempts, from: claim.element, to: yield* Effect.orDie(encodeEntry(to)) }
     // A connection that breaks leaves open whether the row was changed.
@@ -233,30 +241,35 @@ export const makeOutbox = ({
         }
       }
       isUncertain = true
+      if (state.isStopping) return false
       yield* Effect.sleep("1 second")
     }
   })
 
-  /** Sends a ticket once. `undefined` if another process sends it. */
+  /** Sends a ticket once. Without a mark, it certainly was not sent, and the entry stays the last one. */
   const sendOnce = Effect.fnUntraced(function* (
     entry: SendEntry,
     claim: Claim,
     ticket: NewTicket,
     { account, create, onStop, runsHooks }: Sender,
     state: WorkerState
-  ): Effect.fn.Return<Next | undefined> {
+  ): Effect.fn.Return<Next | Settlement> {
     // What is known about the ticket is not lost if a logger fails.
     const report = (finding: Finding, ticketId?: TicketId) => Effect.ignoreCause(account.report(finding, ticketId))
     const sentAt = yield* DateTime.now
     let isMarked = false
     let isRefused = false
-    const beforeSend = Effect.suspend(() => (isMarked ? Effect.succeed(true) : Effect.orDie(mark(entry, claim)))).pipe(
-      Effect.flatMap((isOurs) => {
-        isMarked = isOurs
-        isRefused = !isOurs
-        return isOurs ? Effect.void : Effect.interrupt
-      })
+    // Not interrupted in between, so that it is known whether the entry has the mark.
+    const markOnce = Effect.uninterruptible(
+      Effect.suspend(() => (isMarked ? Effect.succeed(true) : mark(entry, claim, state))).pipe(
+        Effect.map((isOurs) => {
+          isMarked = isOurs
+          isRefused = !isOurs
+          return isOurs
+        })
+      )
     )
+    const beforeSend = Effect.flatMap(markOnce, (isOurs) => (isOurs ? Effect.void : Effect.interrupt))
     const write: ObservedWrite = { beforeSend, isObserved: false, attempt: undefined }
     const mayStop = () => !isMarked || (write.isObserved && write.attempt?.isHandedOver !== true)
     const context = yield* Effect.context()
@@ -284,7 +297,26 @@ export const makeOutbox = ({
     }
     unsubscribe()
     const exit = yield* Fiber.await(fiber)
-    if (isRefused) return undefined
+    if (isRefused) return again("another process sends it")
+
+    /** What follows a request that certainly was not sent, or whose failure created no ticket. */
+    const retryUnsent = Effect.fnUntraced(function* (
+      reason: string,
+      atLeast: Duration.Duration
+    ): Effect.fn.Return<Next | Settlement> {
+      const tries = isMarked ? entry.tries + 1 : entry.tries + claim.attempts
+      const scheduled = yield* delayAt(retry, tries)
+      if (scheduled === undefined) return yield* endUnsent(reason)
+      const delay = Duration.max(scheduled, atLeast)
+      return isMarked ? { _tag: "Resend", tries, delay } : again(reason, delay)
+    })
+    const endUnsent = (reason: string): Effect.Effect<Next | Settlement> =>
+      Effect.map(markOnce, (isOurs) =>
+        isOurs ? { _tag: "Verdict", verdict: { _tag: "NotSent", reason } } : again("another process sends it")
+      )
+    const sentLater: Next | Settlement = isMarked
+      ? { _tag: "Resend", delay: Duration.zero, tries: entry.tries }
+      : returned
 
     if (Exit.isSuccess(exit)) {
       yield* report(responded, exit.value.ticketId)
@@ -292,9 +324,11 @@ export const makeOutbox = ({
     }
     const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
     if (error === undefined) {
-      if (isStopped && mayStop()) return { _tag: "Resend", delay: Duration.zero, tries: entry.tries }
+      if (isStopped && mayStop()) return sentLater
       const reason = sanitize.text(`the request ended without a result: ${describe(Cause.squash(exit.cause))}`)
-      return { _tag: "Verdict", verdict: evidence(entry, reason, { sentAt }) }
+      return isMarked
+        ? { _tag: "Verdict", verdict: evidence(entry, reason, { sentAt }) }
+        : yield* retryUnsent(reason, Duration.zero)
     }
     switch (error._tag) {
       case "TicketRejected":
@@ -315,17 +349,12 @@ export const makeOutbox = ({
       case "NotEnabled":
       case "Unauthenticated":
         yield* report(findingOf(error))
-        return { _tag: "Resend", delay: Duration.zero, tries: entry.tries }
+        return sentLater
       case "RipioHttpError": {
         yield* report(findingOf(error))
-        if (error.reason._tag === "InvalidRequest") {
-          return { _tag: "Verdict", verdict: { _tag: "NotSent", reason: error.message } }
-        }
-        const tries = entry.tries + 1
-        const delay = yield* delayAt(retry, tries)
-        return delay === undefined
-          ? { _tag: "Verdict", verdict: { _tag: "NotSent", reason: error.message } }
-          : { _tag: "Resend", tries, delay: Duration.max(delay, requestedDelay(error) ?? Duration.zero) }
+        return error.reason._tag === "InvalidRequest"
+          ? yield* endUnsent(error.message)
+          : yield* retryUnsent(error.message, requestedDelay(error) ?? Duration.zero)
       }
     }
   })
@@ -366,7 +395,7 @@ export const makeOutbox = ({
                 rowId(id, n + 1),
                 next.delay
               )
-            : offer({ _tag: "Verdict", ...common, n: n + 1, verdict: next.verdict, at }, rowId(id, n + 1)),
+            : offer({ _tag: "Verdict", ...common, n: n + 1, verdict: next.verdict, at }, rowId(id, n + 1), settleDelay),
           state
         )
         if (!isStored) return again("the next entry could not be stored")
@@ -375,6 +404,12 @@ export const makeOutbox = ({
           yield* persistently(
             offer({ _tag: "Late", ...common, n, verdict: next.verdict, at }, rowId(id, "late")),
             state
+          )
+        }
+        // At once, because no worker takes the row while the account is closed. If it fails, the row is handled later.
+        if (next._tag === "Verdict") {
+          yield* Effect.catchCause(settleRow(id, n + 1), (cause) =>
+            Effect.logDebug(`The verdict of submission ${sanitize.text(id)} is handled later`, cause)
           )
         }
         yield* logNext(id, next)
@@ -391,7 +426,7 @@ export const makeOutbox = ({
     for (;;) {
       const read = yield* Effect.exit(
         Effect.gen(function* () {
-          if (yield* tooOld(entry, claim)) return "TooOld" as const
+          if (yield* tooOld(entry, claim)) return { issue: `no worker has sent it within ${Duration.format(maxAge)}` }
           return yield* contents.load(ref).pipe(
             Effect.map((ticket) => ({ ticket })),
             Effect.catchTag("ContentDamaged", ({ issue }) => Effect.succeed({ issue }))
@@ -404,16 +439,15 @@ export const makeOutbox = ({
         yield* Effect.sleep("1 second")
         continue
       }
-      if (read.value === "TooOld") {
-        const reason = `no worker has sent it within ${Duration.format(maxAge)}`
-        return yield* write({ _tag: "Verdict", verdict: { _tag: "NotSent", reason } })
-      }
       if ("issue" in read.value) {
-        return yield* write({ _tag: "Verdict", verdict: { _tag: "NotSent", reason: read.value.issue } })
+        const { issue } = read.value
+        return (yield* mark(entry, claim, state))
+          ? yield* write({ _tag: "Verdict", verdict: { _tag: "NotSent", reason: issue } })
+          : again("another process decides about it")
       }
       if (state.isStopping || !sender.account.isOpen()) return returned
       const next = yield* sendOnce(entry, claim, read.value.ticket, sender, state)
-      return next === undefined ? again("another process sends it") : yield* write(next)
+      return next._tag === "Verdict" || next._tag === "Resend" ? yield* write(next) : next
     }
   })
 
@@ -477,27 +511,32 @@ export const makeOutbox = ({
       submissionCounter(entry.verdict._tag)
     )
 
-  /** A later row of the same verdict is not settled again: `reopen` would ask a person twice. */
-  const handleVerdict = (entry: VerdictEntry): Effect.Effect<Settlement> =>
+  /** Settles a verdict that is stored and not settled yet, whichever process gave it. Safe while a worker holds its row. */
+  const settleRow = (id: string, n: number): Effect.Effect<void, unknown> =>
     sql
       .withTransaction(
         Effect.gen(function* () {
-          const next = yield* table.find(queue, rowId(entry.id, entry.n + 1))
-          // A later entry exists only if the verdict was settled before.
-          if (next === undefined) yield* settle(entry)
-          return next === undefined
+          const row = yield* table.find(queue, rowId(id, n))
+          if (row?.state !== "pending") return undefined
+          const entry = yield* decodeEntry(row.element)
+          if (entry._tag !== "Verdict") return undefined
+          yield* settle(entry)
+          yield* table.complete(queue, row.id)
+          return entry
         })
       )
-      .pipe(
-        Effect.flatMap((isSettled) => (isSettled ? settled(entry) : Effect.void)),
-        Effect.as(done),
-        Effect.catchCause((cause) =>
-          Effect.as(
-            Effect.logWarning(`The verdict of submission ${sanitize.text(entry.id)} cannot be stored yet`, cause),
-            again("the verdict could not be stored")
-          )
+      .pipe(Effect.flatMap((entry) => (entry === undefined ? Effect.void : settled(entry))))
+
+  const handleVerdict = ({ id, n }: VerdictEntry): Effect.Effect<Settlement> =>
+    settleRow(id, n).pipe(
+      Effect.as(done),
+      Effect.catchCause((cause) =>
+        Effect.as(
+          Effect.logWarning(`The verdict of submission ${sanitize.text(id)} cannot be stored yet`, cause),
+          again("the verdict could not be stored")
         )
       )
+    )
 
   /** The truth about a submission after its claim was lost. */
   const handleLate = (entry: LateEntry): Effect.Effect<Settlement> =>
@@ -511,6 +550,7 @@ export const makeOutbox = ({
         Effect.gen(function* () {
           if (!(yield* table.complete(queues.ambiguous, id))) return false
           yield* offer({ ...entry, _tag: "Verdict", n: n + 2 }, rowId(id, n + 2))
+          yield* settleRow(id, n + 2)
           return true
         })
       )
@@ -564,12 +604,13 @@ export const makeOutbox = ({
         if (!(yield* table.complete(queues.ambiguous, id))) return false
         const at = yield* Clock.currentTimeMillis
         const common = { v: 1 as const, id, n: n + 1, hash, fieldChunks, chunks, customerId, submittedAt }
-        yield* offer(
-          resolution === "resend"
-            ? { _tag: "Send", ...common, nonce: crypto.randomUUID(), tries: 0 }
-            : { _tag: "Verdict", ...common, at, verdict: { _tag: "Accepted", ticketId: resolution.ticketId } },
-          rowId(id, n + 1)
-        )
+        if (resolution === "resend") {
+          yield* offer({ _tag: "Send", ...common, nonce: crypto.randomUUID(), tries: 0 }, rowId(id, n + 1))
+          return true
+        }
+        const { ticketId } = resolution
+        yield* offer({ _tag: "Verdict", ...common, at, verdict: { _tag: "Accepted", ticketId } }, rowId(id, n + 1))
+        yield* settleRow(id, n + 1)
         return true
       })
     )
