@@ -23,6 +23,7 @@ import type { TicketId } from "../domain/TicketId.ts"
 import { withoutStackTrace } from "../domain/withoutStackTrace.ts"
 import { contradictions } from "../internal/metrics.ts"
 import { monotonicMillis } from "../internal/http/monotonic.ts"
+import { type OutcomeListener, type OutcomeListeners, setListeners } from "../internal/tickets/outcomeListeners.ts"
 import { nonNegativeDuration, positiveInt, scheduleOption } from "../internal/options.ts"
 
 /**
@@ -121,7 +122,7 @@ export const makeTicketOutcomes = (options: TicketOutcomesOptions = {}) =>
 
     const decode = Schema.decodeUnknownResult(Schema.toType(TicketOutcome))
     const outcomes = new Map<TicketId, TicketOutcome>()
-    const waiters = new Map<TicketId, Set<(outcome: Effect.Effect<TicketOutcome>) => void>>()
+    const waiters = new Map<TicketId, Set<OutcomeListener>>()
     let webhooksActiveUntil = -Infinity
 
     const remember = (outcome: TicketOutcome) => {
@@ -153,7 +154,7 @@ export const makeTicketOutcomes = (options: TicketOutcomesOptions = {}) =>
           remember(received)
           const waiting = waiters.get(received.ticketId) ?? []
           waiters.delete(received.ticketId)
-          for (const resume of waiting) resume(Effect.succeed(received))
+          for (const listener of waiting) listener.settled(received)
           return Effect.void
         }
         if (isSame(known, received)) return Effect.void
@@ -164,7 +165,21 @@ export const makeTicketOutcomes = (options: TicketOutcomesOptions = {}) =>
         )
       })
 
-    return TicketOutcomes.of({
+    const listeners: OutcomeListeners = {
+      add: (id, listener) => {
+        const known = outcomes.get(id)
+        if (known !== undefined) return known
+        const waiting = waiters.get(id) ?? new Set()
+        waiters.set(id, waiting.add(listener))
+        return undefined
+      },
+      remove: (id, listener) => {
+        const waiting = waiters.get(id)
+        if (waiting?.delete(listener) === true && waiting.size === 0) waiters.delete(id)
+      }
+    }
+
+    const service = TicketOutcomes.of({
       record: (outcome) => recordOutcome(() => outcome),
       publish: (event) =>
         Effect.flatMap(Clock.Clock, (clock) => {
@@ -176,14 +191,10 @@ export const makeTicketOutcomes = (options: TicketOutcomesOptions = {}) =>
       get: (id) => Effect.sync(() => Option.fromUndefinedOr(outcomes.get(id))),
       await: (id) =>
         Effect.callback((resume) => {
-          const known = outcomes.get(id)
+          const listener = { settled: (outcome: TicketOutcome) => resume(Effect.succeed(outcome)) }
+          const known = listeners.add(id, listener)
           if (known !== undefined) return resume(Effect.succeed(known))
-          const waiting = waiters.get(id) ?? new Set()
-          waiters.set(id, waiting.add(resume))
-          return Effect.sync(() => {
-            waiting.delete(resume)
-            if (waiting.size === 0 && waiters.get(id) === waiting) waiters.delete(id)
-          })
+          return Effect.sync(() => listeners.remove(id, listener))
         }),
       waiterCount: Effect.sync(() => {
         let count = 0
@@ -200,6 +211,8 @@ export const makeTicketOutcomes = (options: TicketOutcomesOptions = {}) =>
         })
       )
     })
+    setListeners(service, listeners)
+    return service
   })
 
 /** The tag of an event, or `undefined` if the value is not one. JavaScript may pass anything. */

@@ -21,9 +21,10 @@ import type { TicketError } from "../../domain/TicketError.ts"
 import { isTicketId, TicketId } from "../../domain/TicketId.ts"
 import { CurrentPoll, type Poll, type PolledAccount } from "../http/currentPoll.ts"
 import { atLeastMinDelay, lengthen, requestedDelay } from "../http/retry.ts"
-import { timeoutOrElse } from "../http/timeoutOrElse.ts"
+import { startTimer, timeoutOrElse } from "../http/timeoutOrElse.ts"
 import { monotonicMillis, wallClockOffset } from "../http/monotonic.ts"
 import { defaultWaitOptions, type WaitOptions, waitOptions } from "../options.ts"
+import { getListeners, type OutcomeListener, type OutcomeListeners } from "./outcomeListeners.ts"
 import type { Retrieve } from "./retrieve.ts"
 
 /** What a poll returned: the ticket, or the error that does not end the wait. */
@@ -59,7 +60,7 @@ export const makePoller = (
     const poller = new Poller(retrieve, ticketId, outcomes, clock, waitOptions(options))
     const next = nextState(poller)
     return {
-      next: outcomes === undefined ? next : raceFirst(outcomes.await(ticketId), next),
+      next: outcomes === undefined || poller.listeners !== undefined ? next : raceFirst(outcomes.await(ticketId), next),
       end: endOf(poller)
     }
   })
@@ -71,16 +72,18 @@ const endOf = (poller: Poller): Effect.Effect<void> =>
   Effect.sync(() => {
     poller.account?.leave(poller)
     poller.account = undefined
+    poller.listeners?.remove(poller.ticketId, poller)
   })
 
 // A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
 const maxPause = Duration.hours(1)
 
 /** One wait for one ticket. A class, because an object takes less memory than closures for each of 100,000 waits. */
-class Poller implements Poll {
+class Poller implements Poll, OutcomeListener {
   readonly retrieve: Retrieve
   readonly ticketId: TicketId
   readonly outcomes: KnownOutcomes | undefined
+  readonly listeners: OutcomeListeners | undefined
   readonly schedule: Schedule.Schedule<unknown, PollResult>
   readonly clock: Clock.Clock
   readonly wallClockOffset: number
@@ -94,6 +97,11 @@ class Poller implements Poll {
   lastTicket: SupportTicket | undefined
   lastError: RipioHttpError | undefined
   lastResult: PollResult | undefined
+  // The outcome that a webhook reported.
+  known: TicketOutcome | undefined
+  // Ends what the wait is doing, when the outcome is known.
+  wake: (() => void) | undefined
+  isListening = false
 
   constructor(
     retrieve: Retrieve,
@@ -106,6 +114,7 @@ class Poller implements Poll {
     this.retrieve = retrieve
     this.ticketId = ticketId
     this.outcomes = outcomes
+    this.listeners = outcomes === undefined ? undefined : getListeners(outcomes)
     this.schedule = schedule ?? outcomes?.schedule ?? pollingSchedule
     this.clock = clock
     this.wallClockOffset = wallClockOffset(clock)
@@ -120,6 +129,11 @@ class Poller implements Poll {
 
   next(): NextState {
     if (this.lastError?.reason._tag === "InvalidRequest") return this.failPending()
+    if (this.listeners !== undefined && !this.isListening) {
+      this.isListening = true
+      this.known = this.listeners.add(this.ticketId, this)
+    }
+    if (this.known !== undefined) return Effect.succeed(this.known)
     const { lastResult } = this
     if (lastResult === undefined) return this.poll()
     return Pull.matchEffect(this.limit(this.nextDelay(lastResult)), {
@@ -127,6 +141,54 @@ class Poller implements Poll {
       onFailure: (cause) => this.failSchedule(cause),
       onDone: () => this.failPending()
     })
+  }
+
+  settled(outcome: TicketOutcome): void {
+    this.known = outcome
+    this.wake?.()
+  }
+
+  /** Runs an effect, unless the outcome is known first. It does not wait for the effect to end: it may be uninterruptible. */
+  unlessSettled<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A | TicketOutcome, E> {
+    if (this.listeners === undefined) return effect
+    return Effect.withFiber((parent) =>
+      Effect.callback((resume) => {
+        if (this.known !== undefined) return resume(Effect.succeed(this.known))
+        const child = Effect.runForkWith(parent.context)(effect)
+        const exit = child.pollUnsafe()
+        if (exit !== undefined) return resume(exit)
+        this.wake = () => {
+          // First, because the interruption may end the child at once.
+          if (this.known !== undefined) resume(Effect.succeed(this.known))
+          child.interruptUnsafe(parent.id)
+        }
+        child.addObserver((exit) => {
+          this.wake = undefined
+          resume(exit)
+        })
+        return Fiber.interrupt(child)
+      })
+    )
+  }
+
+  /** Sleeps, until the outcome is known at the latest. A timer takes less memory than a fiber that sleeps. */
+  sleep(duration: Duration.Duration): Effect.Effect<void> {
+    if (this.listeners === undefined) return this.clock.sleep(duration)
+    return Effect.withFiber((fiber) =>
+      Effect.callback((resume) => {
+        if (this.known !== undefined) return resume(Effect.void)
+        const end = () => {
+          this.wake = undefined
+          resume(Effect.void)
+        }
+        const cancel = startTimer(duration, this.clock, Effect.runForkWith(fiber.context), end)
+        this.wake = () => {
+          cancel()
+          end()
+        }
+        return Effect.sync(cancel)
+      })
+    )
   }
 
   /** The schedule is the caller's. If it dies, the wait ends, and the id of the ticket and its last state are not lost. */
@@ -206,8 +268,12 @@ class Poller implements Poll {
     const { remaining } = this
     this.intervalMillis = Duration.toMillis(delay)
     return Duration.toMillis(delay) < remaining
-      ? Effect.flatMap(this.clock.sleep(delay), () => this.poll())
-      : Effect.flatMap(this.clock.sleep(Duration.millis(remaining)), () => this.failPending())
+      ? Effect.flatMap(this.sleep(delay), () => this.knownOr(() => this.poll()))
+      : Effect.flatMap(this.sleep(Duration.millis(remaining)), () => this.knownOr(() => this.failPending()))
+  }
+
+  knownOr(orElse: () => NextState): NextState {
+    return this.known === undefined ? orElse() : Effect.succeed(this.known)
   }
 
   poll(): NextState {
@@ -247,7 +313,7 @@ class Poller implements Poll {
             return Effect.catch(Effect.as(outcomes.record(ticket), ticket), ({ known }) => Effect.succeed(known))
           })
     )
-    return this.limit(ticket, () => {
+    return this.limit(this.unlessSettled(ticket), () => {
       const { lastTicket } = this
       // The outcome may be known, and only `record` not have ended.
       return lastTicket !== undefined && isOutcome(lastTicket) ? Effect.succeed(lastTicket) : this.failPending()
