@@ -62,8 +62,9 @@ const nameModules = ({ children = [] }: ProjectReflection): ReadonlyArray<string
     return module.name
   })
 
+// The files of the root entry, which have capital letters, are documented there.
 const exported = Object.keys(manifest.exports)
-  .filter((path) => path !== "./package.json")
+  .filter((path) => path !== "./package.json" && !/^\.\/[A-Z]/u.test(path))
   .map((path) => path.replace(/^\./u, manifest.name))
 
 export const load = ({ converter, logger }: Application): void => {

@@ -171,7 +171,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const ambiguousQueue = `${name}:ambiguous`
   const letters = {
     outbox: yield* inTextStore(deadLetterStore, queues.outbox),
-    tracker: yield* inTextStore(deadLetterStore, queues.tracker)
+    tracker: yield* inTextStore(deadLetterStore, queues.tracker),
+    inbox: yield* inTextStore(deadLetterStore, queues.inbox)
   }
   const addDeadLetter =
     (queue: keyof typeof letters) =>
@@ -239,7 +240,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   // The queue ends a row whose text is not JSON, and logs nothing.
   const collectFailed = Effect.forEach(
-    ["outbox", "tracker"] as const,
+    ["outbox", "tracker", "inbox"] as const,
     (queue) =>
       Effect.flatMap(
         table.list({ queue: queues[queue], state: "failed", isClaimed: undefined, after: 0, limit: 100 }),

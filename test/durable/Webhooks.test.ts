@@ -143,4 +143,23 @@ describe("the event of an inbox", () => {
       assert.deepInclude(decoded, { _tag: "TicketFailed", source: "webhook", secretIndex: 1 })
     })
   )
+
+  it.live("is a dead letter if its row is not JSON", () =>
+    onDesk(({ events, inbox, logs, operations, sandbox, sql, working }) =>
+      Effect.gen(function* () {
+        const event = failedEvent(yield* sandbox.seed({ outcome: "Pending" }))
+        yield* inbox.offer(event)
+        // What the queue does with a row that it cannot read. It logs nothing.
+        yield* sql`UPDATE ripio_queue SET element = 'not JSON', state = 'failed' WHERE queue_name = 'ripio:inbox'`
+        yield* working(until(() => logs.some((line) => line.includes("is a dead letter"))))
+        const letters = yield* operations.deadLetters
+        assert.deepStrictEqual(
+          letters.map(({ dedupeKey, queue }) => [dedupeKey, queue]),
+          [[event.dedupeKey, "inbox"]]
+        )
+        assert.deepInclude(yield* operations.count, { deadLetters: 1 })
+        assert.strictEqual(events.length, 0)
+      })
+    )
+  )
 })
