@@ -1,0 +1,35 @@
+import * as NodeRedis from "@effect/platform-node/NodeRedis"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import * as Layer from "effect/Layer"
+import * as PersistedQueue from "effect/persistence/PersistedQueue"
+import type * as SqlClient from "effect/sql/SqlClient"
+import { layer as sqlite } from "../../support/sqlite.ts"
+
+export type SqlStore =
+  | { readonly kind: "sqlite"; readonly file: string }
+  | {
+      readonly kind: "postgres"
+      readonly port: number
+      readonly database: string
+    }
+
+export type Store = SqlStore | { readonly kind: "redis"; readonly port: number }
+
+/** Short times, so that the work of a killed process is redelivered soon. */
+export const lock = { pollInterval: 100, lockRefreshInterval: 1000, lockExpiration: 4000 }
+
+export const sqlClient = (store: SqlStore): Layer.Layer<SqlClient.SqlClient, unknown> =>
+  store.kind === "sqlite"
+    ? sqlite(store.file)
+    : PgClient.layer({
+        host: "127.0.0.1",
+        port: store.port,
+        database: store.database,
+        username: "postgres",
+        startupParameters: { TimeZone: "UTC" }
+      })
+
+export const redisQueueStore = (port: number) =>
+  PersistedQueue.layerStoreRedis({ ...lock, prefix: "{ripio}:" }).pipe(
+    Layer.provide(NodeRedis.layer({ socket: { host: "127.0.0.1", port } }))
+  )

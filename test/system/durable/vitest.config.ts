@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config"
+
+// `npm run test:durable` runs these tests. They need PostgreSQL and Redis, so `npm test` does not include them.
+export default defineConfig({
+  test: {
+    root: import.meta.dirname,
+    include: ["*.attack.ts"],
+    // The servers end with the process that started them.
+    pool: "forks",
+    isolate: false,
+    fileParallelism: false,
+    testTimeout: 600_000,
+    hookTimeout: 60_000
+  }
+})

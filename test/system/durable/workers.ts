@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type HandledEvent, readEvents, readLines } from "./events.ts"
+import type { SqlStore } from "./stores.ts"
+
+export interface WorkerConfig {
+  readonly role: "naive" | "durable"
+  readonly store: SqlStore
+  readonly baseUrl: string
+  /** The file to which the handler appends its events. */
+  readonly events: string
+  /** The ids that this worker submits, and the file to which it appends those that are stored. */
+  readonly ids: ReadonlyArray<string>
+  readonly submitted: string
+  /** How many submissions, and how many polls, this worker makes concurrently. */
+  readonly outbox: number
+  readonly tracker: number
+}
+
+/** Several worker processes on one store. Disposing them kills them. */
+export interface Workers extends AsyncDisposable {
+  readonly size: number
+  /** Kills a worker and waits for its end. Returns the milliseconds that it took. */
+  readonly kill: (index: number, signal: "SIGKILL" | "SIGTERM") => Promise<number>
+  readonly start: (index: number) => Promise<void>
+  readonly freeze: (index: number, milliseconds: number) => Promise<void>
+  readonly events: () => ReadonlyArray<HandledEvent>
+  readonly submitted: () => ReadonlyArray<string>
+  /** The end of the log of each worker. */
+  readonly logs: () => string
+}
+
+export const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
+
+type Shared = Omit<WorkerConfig, "events" | "ids" | "submitted">
+
+/** Starts `size` workers, among which the ids are divided. */
+export const startWorkers = async (size: number, ids: ReadonlyArray<string>, shared: Shared): Promise<Workers> => {
+  const folder = mkdtempSync(join(tmpdir(), "workers-"))
+  const events = join(folder, "events")
+  const indices = Array.from({ length: size }, (_, index) => index)
+  const submittedFile = (index: number) => join(folder, `submitted-${index}`)
+  const logFile = (index: number) => join(folder, `log-${index}`)
+  const children = new Map<number, ChildProcess>()
+
+  const start = async (index: number) => {
+    const config: WorkerConfig = {
+      ...shared,
+      events,
+      ids: ids.filter((_, position) => position % size === index),
+      submitted: submittedFile(index)
+    }
+    const log = openSync(logFile(index), "a")
+    const args = ["--no-warnings", join(import.meta.dirname, "workerProcess.ts"), JSON.stringify(config)]
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", log] })
+    closeSync(log)
+    children.set(index, child)
+    const { stdout } = child
+    if (stdout === null) throw new Error("The worker has no standard output.")
+    const ended = once(child, "exit").then(() => {
+      throw new Error(`Worker ${index} has ended:\n${readFileSync(logFile(index), "utf8").slice(-5000)}`)
+    })
+    ended.catch(() => {})
+    await Promise.race([once(stdout, "data"), ended])
+    stdout.resume()
+  }
+
+  const kill = async (index: number, signal: "SIGKILL" | "SIGTERM") => {
+    const child = children.get(index)
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return 0
+    const begin = performance.now()
+    const exit = once(child, "exit")
+    child.kill(signal)
+    await exit
+    return performance.now() - begin
+  }
+
+  const workers: Workers = {
+    size,
+    kill,
+    start,
+    freeze: async (index, milliseconds) => {
+      children.get(index)?.kill("SIGSTOP")
+      await sleep(milliseconds)
+      children.get(index)?.kill("SIGCONT")
+    },
+    events: () => readEvents(events),
+    submitted: () => indices.flatMap((index) => readLines(submittedFile(index))),
+    logs: () => indices.map((index) => readLines(logFile(index)).slice(-20).join("\n")).join("\n\n"),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(indices.map((index) => kill(index, "SIGKILL")))
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+  await Promise.all(indices.map(start))
+  return workers
+}
+
+/** Waits until a condition holds. Throws after the timeout. */
+export const waitUntil = async (
+  condition: () => boolean | Promise<boolean>,
+  { describe, timeout = 120_000 }: { readonly describe: () => string; readonly timeout?: number }
+) => {
+  const end = Date.now() + timeout
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`Not reached within ${timeout} ms: ${describe()}`)
+    await sleep(100)
+  }
+}
