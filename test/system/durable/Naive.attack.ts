@@ -16,12 +16,11 @@ describe.runIf(hasPostgres)("a worker without the outbox", () => {
   it.for(["SIGTERM", "SIGKILL"] as const)("creates tickets twice after %s", async (signal) => {
     const ids = idsOf("naive", sized(500, 200))
     await using api = await startApi({ latency: [20, 60] })
-    await using workers = await startWorkers(1, ids, {
+    await using workers = await startWorkers(1, {
       role: "naive",
       store: { kind: "postgres", port: postgres.port, database: postgres.createDatabase() },
       baseUrl: api.baseUrl,
-      outbox: 8,
-      tracker: 0
+      ids
     })
     const accepted = () => new Set(workers.events().map(({ id }) => id)).size
     for (let round = 1; round <= 6; round++) {

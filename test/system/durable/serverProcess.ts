@@ -27,7 +27,7 @@ interface Definition {
   readonly killSignal: "SIGKILL" | "SIGQUIT"
 }
 
-const freePort = async () => {
+export const freePort = async () => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
   const address = server.address()

@@ -9,6 +9,9 @@ export default defineConfig({
     pool: "forks",
     isolate: false,
     fileParallelism: false,
+    // Much of the time is waiting: for locks to expire, and for processes to start.
+    sequence: { concurrent: true },
+    maxConcurrency: 3,
     testTimeout: 600_000,
     hookTimeout: 60_000
   }

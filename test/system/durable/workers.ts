@@ -4,68 +4,96 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type HandledEvent, readEvents, readLines } from "./events.ts"
-import type { SqlStore } from "./stores.ts"
+import { freePort } from "./serverProcess.ts"
+import type { Store } from "./stores.ts"
 
-export interface WorkerConfig {
-  readonly role: "naive" | "durable"
-  readonly store: SqlStore
+export interface WorkerConfig<Kind extends Store["kind"] = Store["kind"]> {
+  /** The name of a file in `roles`. */
+  readonly role: "naive" | "inbox" | "durable"
+  readonly store: Extract<Store, { readonly kind: Kind }>
+  /** The API. */
   readonly baseUrl: string
   /** The file to which the handler appends its events. */
   readonly events: string
   /** The ids that this worker submits, and the file to which it appends those that are stored. */
   readonly ids: ReadonlyArray<string>
   readonly submitted: string
-  /** How many submissions, and how many polls, this worker makes concurrently. */
+  /** The numbers of concurrent submissions, polls and handlers. */
   readonly outbox: number
   readonly tracker: number
+  readonly handlers: number
+  /** Where this worker receives webhooks, if it does. */
+  readonly port?: number | undefined
+  readonly webhookSecret: string
+  readonly readsDeadLetters: boolean
 }
+
+/** What an attack decides about its workers. */
+export interface WorkerOptions extends Pick<WorkerConfig, "role" | "store" | "baseUrl"> {
+  readonly ids?: ReadonlyArray<string>
+  readonly outbox?: number
+  readonly tracker?: number
+  readonly handlers?: number
+  readonly receivesWebhooks?: boolean
+}
+
+export const webhookSecret = "a secret of the webhooks"
 
 /** Several worker processes on one store. Disposing them kills them. */
 export interface Workers extends AsyncDisposable {
   readonly size: number
+  /** Where each worker receives webhooks. */
+  readonly webhookUrls: ReadonlyArray<string>
   /** Kills a worker and waits for its end. Returns the milliseconds that it took. */
   readonly kill: (index: number, signal: "SIGKILL" | "SIGTERM") => Promise<number>
-  readonly start: (index: number) => Promise<void>
+  readonly start: (index: number, changes?: Partial<WorkerConfig>) => Promise<void>
   readonly freeze: (index: number, milliseconds: number) => Promise<void>
   readonly events: () => ReadonlyArray<HandledEvent>
   readonly submitted: () => ReadonlyArray<string>
+  readonly log: () => string
   /** The end of the log of each worker. */
   readonly logs: () => string
 }
 
 export const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 
-type Shared = Omit<WorkerConfig, "events" | "ids" | "submitted">
-
 /** Starts `size` workers, among which the ids are divided. */
-export const startWorkers = async (size: number, ids: ReadonlyArray<string>, shared: Shared): Promise<Workers> => {
+export const startWorkers = async (
+  size: number,
+  { ids = [], receivesWebhooks = false, ...options }: WorkerOptions
+): Promise<Workers> => {
   const folder = mkdtempSync(join(tmpdir(), "workers-"))
   const events = join(folder, "events")
   const indices = Array.from({ length: size }, (_, index) => index)
   const submittedFile = (index: number) => join(folder, `submitted-${index}`)
   const logFile = (index: number) => join(folder, `log-${index}`)
   const children = new Map<number, ChildProcess>()
+  const ports = receivesWebhooks ? await Promise.all(indices.map(freePort)) : []
 
-  const start = async (index: number) => {
+  const start = async (index: number, changes: Partial<WorkerConfig> = {}) => {
     const config: WorkerConfig = {
-      ...shared,
+      outbox: 8,
+      tracker: 16,
+      handlers: 4,
+      ...options,
       events,
       ids: ids.filter((_, position) => position % size === index),
-      submitted: submittedFile(index)
+      submitted: submittedFile(index),
+      port: ports[index],
+      webhookSecret,
+      readsDeadLetters: false,
+      ...changes
     }
     const log = openSync(logFile(index), "a")
     const args = ["--no-warnings", join(import.meta.dirname, "workerProcess.ts"), JSON.stringify(config)]
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", log] })
+    const child = spawn(process.execPath, args, { stdio: ["ignore", log, log, "ipc"] })
     closeSync(log)
     children.set(index, child)
-    const { stdout } = child
-    if (stdout === null) throw new Error("The worker has no standard output.")
     const ended = once(child, "exit").then(() => {
       throw new Error(`Worker ${index} has ended:\n${readFileSync(logFile(index), "utf8").slice(-5000)}`)
     })
     ended.catch(() => {})
-    await Promise.race([once(stdout, "data"), ended])
-    stdout.resume()
+    await Promise.race([once(child, "message"), ended])
   }
 
   const kill = async (index: number, signal: "SIGKILL" | "SIGTERM") => {
@@ -80,6 +108,7 @@ export const startWorkers = async (size: number, ids: ReadonlyArray<string>, sha
 
   const workers: Workers = {
     size,
+    webhookUrls: ports.map((port) => `http://127.0.0.1:${port}/`),
     kill,
     start,
     freeze: async (index, milliseconds) => {
@@ -89,13 +118,15 @@ export const startWorkers = async (size: number, ids: ReadonlyArray<string>, sha
     },
     events: () => readEvents(events),
     submitted: () => indices.flatMap((index) => readLines(submittedFile(index))),
+    log: () => indices.map((index) => readFileSync(logFile(index), "utf8")).join("\n"),
     logs: () => indices.map((index) => readLines(logFile(index)).slice(-20).join("\n")).join("\n\n"),
     [Symbol.asyncDispose]: async () => {
       await Promise.all(indices.map((index) => kill(index, "SIGKILL")))
       rmSync(folder, { recursive: true, force: true })
     }
   }
-  await Promise.all(indices.map(start))
+  // The first one creates the tables. Two of them cannot do that at the same time on PostgreSQL.
+  for (const index of indices) await start(index)
   return workers
 }
 
