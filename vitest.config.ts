@@ -8,6 +8,7 @@ export default defineConfig({
     alias: [
       { find: /^effect-ripio-tickets$/u, replacement: source("index.ts") },
       { find: /^effect-ripio-tickets\/testing$/u, replacement: source("testing/index.ts") },
+      { find: /^effect-ripio-tickets\/durable$/u, replacement: source("durable.ts") },
       { find: /^effect-ripio-tickets\/node$/u, replacement: source("node/index.ts") }
     ]
   },

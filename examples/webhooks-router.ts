@@ -14,8 +14,8 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import {
+  type InboxEvent,
   SupportTickets,
-  TicketEvent,
   TicketInbox,
   TicketInboxLive,
   TicketOutcomesLive,
@@ -26,17 +26,22 @@ import { Sandbox } from "effect-ripio-tickets/testing"
 import { createServer } from "node:http"
 
 /** Handles an event. The inbox calls it once for each event, and again if it fails. */
-const notifyCustomer = Effect.fnUntraced(function* (event: TicketEvent) {
-  yield* Console.log(
-    TicketEvent.match(event, {
-      TicketCreated: ({ issueKey }) => `  mail: your request is registered as ${issueKey}`,
-      TicketFailed: () => "  mail: your request could not be registered",
-      OtherEvent: ({ eventType }) => `  no mail for ${eventType}`
-    })
-  )
+const notifyCustomer = Effect.fnUntraced(function* (event: InboxEvent) {
+  yield* Console.log(mailFor(event))
   notified++
 })
 let notified = 0
+
+const mailFor = (event: InboxEvent): string => {
+  switch (event._tag) {
+    case "TicketCreated":
+      return `  mail: your request is registered as ${event.issueKey}`
+    case "TicketFailed":
+      return "  mail: your request could not be registered"
+    default:
+      return `  no mail for ${event._tag}`
+  }
+}
 
 const routes = Layer.mergeAll(
   HttpRouter.add("GET", "/health", HttpServerResponse.empty()),

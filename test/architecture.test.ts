@@ -25,7 +25,7 @@ const modules = parseModules(
   )
 )
 
-const entries = ["src/index.ts", "src/testing/index.ts", "src/node/index.ts"]
+const entries = ["src/index.ts", "src/durable.ts", "src/testing/index.ts", "src/node/index.ts"]
 
 const isIn = (folder: string, path: string) => path.startsWith(`src/${folder}/`)
 const isInOneOf = (folders: ReadonlyArray<string>, path: string) => folders.some((folder) => isIn(folder, path))

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { TicketEvent } from "./TicketEvent.ts"
+import { InboxEvent } from "./InboxEvent.ts"
 
 /**
  * An event that failed in every attempt to handle it, or that could not be decoded.
@@ -16,7 +16,7 @@ export const DeadLetter = Schema.Struct({
   /** The `dedupeKey` of the event. `TicketInbox.requeueDeadLetter` finds the dead letter by it. */
   dedupeKey: Schema.String,
   /** The event. Absent if this version of the library cannot decode `stored`. */
-  event: Schema.optional(TicketEvent),
+  event: Schema.optional(InboxEvent),
   /** The JSON of the event in the store. */
   stored: Schema.Unknown,
   /** The number of attempts. */

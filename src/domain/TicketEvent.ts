@@ -7,6 +7,7 @@ import * as DateTime from "effect/DateTime"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { describeSchemaError } from "./describeSchemaError.ts"
+import type { InboxEvent } from "./InboxEvent.ts"
 import { IssueKey } from "./IssueKey.ts"
 import { escapeUnsafe, isJsonObject, sanitize } from "./sanitize.ts"
 import type { TicketOutcome } from "./SupportTicket.ts"
@@ -98,18 +99,18 @@ export interface TicketFailed extends Schema.Schema.Type<typeof TicketEvent.case
 export interface OtherEvent extends Schema.Schema.Type<typeof TicketEvent.cases.OtherEvent> {}
 
 /**
- * The outcome that an event reports, or `undefined` if the event is not about a ticket.
+ * The outcome that an event of a webhook or an inbox reports, or `undefined` if it reports none.
  *
  * @category pure functions
  * @since 0.1.0
  */
-export const outcomeOfEvent = (event: TicketEvent): TicketOutcome | undefined => {
+export const outcomeOfEvent = (event: TicketEvent | InboxEvent): TicketOutcome | undefined => {
   switch (event._tag) {
     case "TicketCreated":
       return { _tag: "Created", ticketId: event.ticketId, issueKey: event.issueKey }
     case "TicketFailed":
       return { _tag: "Failed", ticketId: event.ticketId }
-    case "OtherEvent":
+    default:
       return undefined
   }
 }

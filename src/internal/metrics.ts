@@ -96,3 +96,29 @@ export const contradictions = Metric.counter("ripio_ticket_contradictions", {
   description: "Outcomes that contradict the known outcome of their ticket",
   incremental: true
 })
+
+const submissions = Metric.counter("ripio_durable_submissions", {
+  description: "Submissions by how they ended",
+  incremental: true
+})
+
+/** Counts the submissions of an outbox. */
+export const submissionCounter = memoize((result) => Metric.update(Metric.withAttributes(submissions, { result }), 1))
+
+const trackings = Metric.counter("ripio_durable_trackings", {
+  description: "Tracked tickets by how the tracking ended",
+  incremental: true
+})
+
+/** Counts the tickets of a tracker. */
+export const trackingCounter = memoize((result) => Metric.update(Metric.withAttributes(trackings, { result }), 1))
+
+/** The number of elements that wait in a queue or are handled. */
+export const queueSize = Metric.gauge("ripio_durable_queue_size", {
+  description: "Elements of a queue that are not done"
+})
+
+/** The age of the oldest element that waits in a queue or is handled. */
+export const queueAge = Metric.gauge("ripio_durable_queue_age_seconds", {
+  description: "Age of the oldest element of a queue that is not done"
+})

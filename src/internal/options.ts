@@ -24,7 +24,7 @@ export const nonNegativeDuration = (option: string, input: Duration.Input): Chec
 export const positiveInt = (option: string, value: number): Checked<number> =>
   Number.isInteger(value) && value >= 1 ? Result.succeed(value) : invalid(option, "expected a whole number above zero")
 
-const nonNegativeInt = (option: string, value: number): Checked<number> =>
+export const nonNegativeInt = (option: string, value: number): Checked<number> =>
   Number.isInteger(value) && value >= 0
     ? Result.succeed(value)
     : invalid(option, "expected a whole number that is not negative")

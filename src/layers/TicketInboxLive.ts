@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { PersistedQueueStore } from "effect/persistence/PersistedQueue"
 import type { InvalidOption } from "../domain/InvalidOption.ts"
-import type { TicketEvent } from "../domain/TicketEvent.ts"
+import type { InboxEvent } from "../domain/InboxEvent.ts"
 import { positiveDuration, positiveInt } from "../internal/options.ts"
 import { makeMemoryDeadLetters, makeMemoryStore } from "../internal/webhooks/memoryStore.ts"
 import { type HandleOptions, makeTicketInbox, TicketInbox, type TicketInboxOptions } from "../services/TicketInbox.ts"
@@ -134,7 +134,7 @@ export const layer = (options?: MemoryOptions): Layer.Layer<TicketInbox, Invalid
  * @since 0.1.0
  */
 export const handler = <E, R>(
-  handle: (event: TicketEvent, attempt: { readonly number: number }) => Effect.Effect<unknown, E, R>,
+  handle: (event: InboxEvent, attempt: { readonly number: number }) => Effect.Effect<unknown, E, R>,
   options?: HandleOptions
 ): Layer.Layer<never, never, TicketInbox | R> =>
   Layer.effectDiscard(Effect.forkScoped(TicketInbox.use((inbox) => inbox.handle(handle, options))))

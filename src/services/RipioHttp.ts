@@ -15,6 +15,7 @@ import type { RequestOptions } from "../domain/RequestOptions.ts"
 import type { RipioHttpError } from "../domain/RipioHttpError.ts"
 import { AccountErrors } from "../internal/http/accountErrors.ts"
 import { AccountGate } from "../internal/http/accountGate.ts"
+import { setAccountView } from "../internal/http/accountView.ts"
 import { makeDetach } from "../internal/http/detach.ts"
 import { makeExecute } from "../internal/http/execute.ts"
 import { makeRateLimit } from "../internal/http/rateLimit.ts"
@@ -94,15 +95,14 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
   const accountErrors = new AccountErrors(account)
   const sendOnce = yield* makeSendOnce(timeout)
   const detach = yield* makeDetach
-  return RipioHttp.of({
-    execute: makeExecute({
-      accountErrors,
-      auth,
-      baseUrl,
-      detach,
-      gate,
-      sendOnce,
-      schedule: honorRetryAfter(schedule)
-    })
+  const execute = makeExecute({
+    accountErrors,
+    auth,
+    baseUrl,
+    detach,
+    gate,
+    sendOnce,
+    schedule: honorRetryAfter(schedule)
   })
+  return setAccountView(RipioHttp.of({ execute }), gate)
 })

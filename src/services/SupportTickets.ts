@@ -17,6 +17,7 @@ import { isOutcome, type Pending, type SupportTicket, type TicketOutcome } from 
 import type { NotEnabled, TicketError } from "../domain/TicketError.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 import type { TicketRejected } from "../domain/TicketRejected.ts"
+import { accountViewOf, setAccountView } from "../internal/http/accountView.ts"
 import { makeCreate } from "../internal/tickets/create.ts"
 import { makePoller, type NextState } from "../internal/tickets/poll.ts"
 import { makeRaise } from "../internal/tickets/raise.ts"
@@ -142,7 +143,7 @@ export const makeSupportTickets = Effect.gen(function* () {
       withSpan("SupportTickets.awaitOutcome", { ticketId: id })
     )
 
-  return SupportTickets.of({
+  const service = SupportTickets.of({
     retrieve,
     create,
     awaitOutcome: (id, options) => awaitOutcome(retrieve, id, options),
@@ -154,6 +155,7 @@ export const makeSupportTickets = Effect.gen(function* () {
         )
       ).pipe(withStreamSpan("SupportTickets.changes", { ticketId: id }))
   })
+  return setAccountView(service, accountViewOf(http))
 })
 
 /** Repeats until a state is the outcome. */

@@ -15,6 +15,7 @@ import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { DeadLetter } from "../domain/DeadLetter.ts"
+import { type InboxEvent, toInboxEvent } from "../domain/InboxEvent.ts"
 import { InboxUnavailable } from "../domain/InboxUnavailable.ts"
 import { sanitize } from "../domain/sanitize.ts"
 import type { TicketEvent } from "../domain/TicketEvent.ts"
@@ -62,13 +63,13 @@ export class TicketInbox extends Context.Service<
      * Fails with `InboxUnavailable` if the store fails, if the inbox in memory is full, or if the layer of the inbox is
      * closed.
      */
-    readonly offer: (event: TicketEvent) => Effect.Effect<void, InboxUnavailable>
+    readonly offer: (event: TicketEvent | InboxEvent) => Effect.Effect<void, InboxUnavailable>
     /**
      * Passes one event after the other to the handler and never returns. If the handler fails, the event is repeated after
      * a growing delay. After the last attempt it becomes a dead letter, which is logged as an error and counted.
      */
     readonly handle: <E, R>(
-      handler: (event: TicketEvent, attempt: { readonly number: number }) => Effect.Effect<unknown, E, R>,
+      handler: (event: InboxEvent, attempt: { readonly number: number }) => Effect.Effect<unknown, E, R>,
       options?: HandleOptions
     ) => Effect.Effect<never, never, R>
     /**
@@ -90,7 +91,7 @@ export class TicketInbox extends Context.Service<
   }
 >()("effect-ripio-tickets/TicketInbox") {
   /** Stores an event. Pass it to `TicketWebhookRoute` and `TicketWebhookHandler` as their `onEvent`. */
-  static readonly offer = (event: TicketEvent): Effect.Effect<void, InboxUnavailable, TicketInbox> =>
+  static readonly offer = (event: TicketEvent | InboxEvent): Effect.Effect<void, InboxUnavailable, TicketInbox> =>
     TicketInbox.use((inbox) => inbox.offer(event))
 }
 
@@ -183,9 +184,9 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
   const store = (stored: unknown, id: string): Effect.Effect<void, InboxUnavailable> =>
     Effect.asVoid(Effect.mapError(events.offer(stored, { id }), toUnavailable))
 
-  const offer = (event: TicketEvent) =>
+  const offer = (event: TicketEvent | InboxEvent) =>
     whileOpen(() =>
-      Effect.flatMap(Effect.mapError(encodeEvent(event), toUnavailable), (stored) =>
+      Effect.flatMap(Effect.mapError(encodeEvent(toInboxEvent(event)), toUnavailable), (stored) =>
         Effect.flatMap(
           deadLetters.index?.requeue(event.dedupeKey, (_, id) => store(stored, id)) ?? Effect.succeed(false),
           (isRequeued) => (isRequeued ? Effect.void : store(stored, event.dedupeKey))
@@ -211,11 +212,11 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
   }
 
   const handle = <E, R>(
-    handler: (event: TicketEvent, attempt: { readonly number: number }) => Effect.Effect<unknown, E, R>,
+    handler: (event: InboxEvent, attempt: { readonly number: number }) => Effect.Effect<unknown, E, R>,
     { concurrency = 1 }: HandleOptions = {}
   ): Effect.Effect<never, never, R> => {
     const attempt = (
-      event: TicketEvent,
+      event: InboxEvent,
       stored: unknown,
       number: number
     ): Effect.Effect<unknown, AttemptFailed | InboxUnavailable, R> =>

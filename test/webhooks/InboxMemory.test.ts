@@ -13,7 +13,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import {
   InboxUnavailable,
-  type TicketEvent,
+  type InboxEvent,
   TicketInbox,
   TicketInboxLive,
   TicketWebhookHandler,
@@ -159,7 +159,7 @@ describe("an inbox whose layer is closed", () => {
     Effect.gen(function* () {
       const handling = yield* Deferred.make<void>()
       const release = yield* Deferred.make<void>()
-      const handled: Array<TicketEvent> = []
+      const handled: Array<InboxEvent> = []
       const worker = TicketInboxLive.handler((event) =>
         Effect.uninterruptible(
           Effect.andThen(

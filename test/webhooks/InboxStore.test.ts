@@ -7,7 +7,7 @@ import * as Queue from "effect/Queue"
 import * as TestClock from "effect/testing/TestClock"
 import {
   InboxUnavailable,
-  type TicketEvent,
+  type InboxEvent,
   TicketInbox,
   TicketInboxLive,
   TicketWebhookHandler,
@@ -29,7 +29,7 @@ describe("the inbox in SQL", () => {
   it.live("hands over each event once, with all of its fields", () =>
     Effect.gen(function* () {
       const inbox = yield* TicketInbox
-      const handled = yield* Queue.unbounded<TicketEvent>()
+      const handled = yield* Queue.unbounded<InboxEvent>()
       for (const event of [numberedEvent(1), otherEvent, numberedEvent(1)]) yield* inbox.offer(event)
       yield* Effect.forkChild(inbox.handle((event) => Queue.offer(handled, event)))
       assert.deepStrictEqual(yield* Queue.takeN(handled, 2), [numberedEvent(1), otherEvent])

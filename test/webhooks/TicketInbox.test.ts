@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/testing/TestClock"
-import { type TicketEvent, TicketInbox, TicketInboxLive } from "../../src/index.ts"
+import { type InboxEvent, TicketInbox, TicketInboxLive } from "../../src/index.ts"
 import { Idle } from "../support/Idle.ts"
 import { numberedEvent, otherEvent } from "./fixtures.ts"
 
@@ -14,7 +14,7 @@ describe("the inbox in memory", () => {
   it.effect("hands over each event once, however often and late it is redelivered", () =>
     Effect.gen(function* () {
       const inbox = yield* TicketInbox
-      const handled: Array<TicketEvent> = []
+      const handled: Array<InboxEvent> = []
       yield* Effect.forkChild(inbox.handle((event) => Effect.sync(() => handled.push(event))))
       for (const event of [numberedEvent(1), numberedEvent(1), otherEvent, numberedEvent(2)]) yield* inbox.offer(event)
       yield* TestClock.adjust("1 second")

@@ -52,23 +52,28 @@ export const jsonDelivery = (json: unknown) => delivery(JSON.stringify(json))
 export const numberedTicketId = (number: number) =>
   TicketId.make(`00000000-0000-4000-8000-${`${number}`.padStart(12, "0")}`)
 
-/** The verified event of one of many failed tickets. */
-export const numberedEvent = (number: number) =>
-  TicketEvent.cases.TicketFailed.make({
+/** The verified event of one of many failed tickets, as an inbox passes it on. */
+export const numberedEvent = (number: number) => ({
+  ...TicketEvent.cases.TicketFailed.make({
     ticketId: numberedTicketId(number),
     issuedAt: DateTime.makeUnsafe(0),
     dedupeKey: `SUPPORT_TICKET.FAILED:${numberedTicketId(number)}`,
     secretIndex: 0
-  })
-
-/** The verified event of another family. */
-export const otherEvent = TicketEvent.cases.OtherEvent.make({
-  eventType: "ON-RAMP.X",
-  payload: otherJson,
-  issuedAt: DateTime.makeUnsafe("2026-06-26T14:30:00.123Z"),
-  dedupeKey: "sha256:00",
-  secretIndex: 1
+  }),
+  source: "webhook" as const
 })
+
+/** The verified event of another family, as an inbox passes it on. */
+export const otherEvent = {
+  ...TicketEvent.cases.OtherEvent.make({
+    eventType: "ON-RAMP.X",
+    payload: otherJson,
+    issuedAt: DateTime.makeUnsafe("2026-06-26T14:30:00.123Z"),
+    dedupeKey: "sha256:00",
+    secretIndex: 1
+  }),
+  source: "webhook" as const
+}
 
 /** The verified event that reports an outcome. */
 export const eventOf = (outcome: TicketOutcome): TicketEvent => {

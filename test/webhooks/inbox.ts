@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
-import { type TicketEvent, TicketInbox, TicketInboxLive, type TicketInboxOptions } from "../../src/index.ts"
+import { type InboxEvent, TicketInbox, TicketInboxLive, type TicketInboxOptions } from "../../src/index.ts"
 import { layer as sqlite } from "../support/sqlite.ts"
 
 /** An inbox on SQLite in memory. */
@@ -12,7 +12,7 @@ export const layerSqlite = (options?: TicketInboxOptions) =>
   )
 
 /** Handles events in the background: fails on some, and keeps the dedupe keys of the others. */
-export const handleInBackground = Effect.fnUntraced(function* (failsOn: (event: TicketEvent) => boolean) {
+export const handleInBackground = Effect.fnUntraced(function* (failsOn: (event: InboxEvent) => boolean) {
   const inbox = yield* TicketInbox
   const handled: Array<string> = []
   let failures = 0

@@ -15,6 +15,7 @@ import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import { gateWait } from "../metrics.ts"
 import { monotonicMillis } from "./monotonic.ts"
 import { addGateWait } from "../tracing.ts"
+import type { AccountView } from "./accountView.ts"
 import type { Poll, PolledAccount } from "./currentPoll.ts"
 import { GrowingPause, Outage } from "./outage.ts"
 import type { ReserveRequest } from "./rateLimit.ts"
@@ -92,7 +93,7 @@ export class Permit {
  * Effect's `Semaphore` serves waiters strictly in order and knows neither classes nor pauses, and its `CircuitBreaker`
  * fails calls where polls have to wait.
  */
-export class AccountGate implements PolledAccount {
+export class AccountGate implements PolledAccount, AccountView {
   lastFailure: RipioHttpError | undefined
   private isOpen: boolean
   private inFlight = 0
@@ -132,6 +133,15 @@ export class AccountGate implements PolledAccount {
 
   get isDown(): boolean {
     return this.outage.isActive
+  }
+
+  get maxConcurrency(): number {
+    return this.concurrency
+  }
+
+  heldBack(now: number): { readonly until: number | undefined } | undefined {
+    if (this.pause !== undefined && now < this.pause.until) return { until: this.pause.until }
+    return this.outage.isActive ? { until: undefined } : undefined
   }
 
   /** A wait polls this account from now on. */

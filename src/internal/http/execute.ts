@@ -30,6 +30,7 @@ import { token } from "../options.ts"
 import type { AccountErrors } from "./accountErrors.ts"
 import type { AccountGate, Permit, Visit } from "./accountGate.ts"
 import { CurrentPoll } from "./currentPoll.ts"
+import { CurrentWrite } from "./currentWrite.ts"
 import type { Detach } from "./detach.ts"
 import { isTransient, retryWith, wasNotSent } from "./retry.ts"
 import { Attempt, type SendOnce } from "./sendOnce.ts"
@@ -182,6 +183,8 @@ export const makeExecute = ({
         onSuccess: (response) => toResult(response, token, attempts)
       })
       if (sending === undefined) return result
+      const write = call.fiber.getRef(CurrentWrite)
+      if (write !== undefined) write.attempt = sending
       let permit: Permit | undefined
       return detach(withoutLoss(result, { operation, sending, attempts, secrets }), {
         stop: () => {
@@ -260,6 +263,8 @@ export const makeExecute = ({
     return Effect.withFiber((fiber) => {
       const poll = fiber.getRef(CurrentPoll)
       if (poll !== undefined) gate.join(poll)
+      const write = fiber.getRef(CurrentWrite)
+      if (write !== undefined) write.isObserved = true
       const call: Call = {
         fiber,
         poll,

@@ -4,9 +4,9 @@ import * as Schema from "effect/Schema"
 import { describeSchemaError } from "../../domain/describeSchemaError.ts"
 import { DeadLetter } from "../../domain/DeadLetter.ts"
 import { sanitize } from "../../domain/sanitize.ts"
-import { TicketEvent } from "../../domain/TicketEvent.ts"
+import { InboxEvent } from "../../domain/InboxEvent.ts"
 
-const eventCodec = Schema.toCodecJson(TicketEvent)
+const eventCodec = Schema.toCodecJson(InboxEvent)
 
 /** The JSON of an event, as inboxes store it. */
 export const encodeEvent = Schema.encodeUnknownEffect(eventCodec)
@@ -14,7 +14,7 @@ export const encodeEvent = Schema.encodeUnknownEffect(eventCodec)
 const decode = Schema.decodeUnknownEffect(eventCodec)
 
 /** Decodes the JSON of an event. Fails with a description of the problem, whatever is stored. */
-export const decodeEvent = (stored: unknown): Effect.Effect<TicketEvent, string> =>
+export const decodeEvent = (stored: unknown): Effect.Effect<InboxEvent, string> =>
   Effect.catchCause(decode(stored), (cause) => {
     const error = Cause.squash(cause)
     return Effect.fail(Schema.isSchemaError(error) ? describeSchemaError(error) : sanitize.message(String(error)))

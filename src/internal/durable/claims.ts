@@ -1,0 +1,186 @@
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { PersistedQueueError, PersistedQueueStore } from "effect/persistence/PersistedQueue"
+import * as Scope from "effect/Scope"
+
+type Store = PersistedQueueStore["Service"]
+
+/** The number of attempts that every store takes for unlimited: the largest SQL integer. */
+export const unlimitedAttempts = 2_147_483_647
+
+/** How the handling of a claim ends. */
+export type Settlement =
+  | { readonly _tag: "Done" }
+  /** The element is handled again after a delay. The claim counts as an attempt. */
+  | { readonly _tag: "Again"; readonly delay: Duration.Duration; readonly reason: string }
+  /** Nothing was done. The element is available again at once, and the claim does not count. */
+  | { readonly _tag: "Returned" }
+
+export const done: Settlement = { _tag: "Done" }
+export const returned: Settlement = { _tag: "Returned" }
+
+/** An element that this process holds. */
+export interface Claim {
+  readonly id: string
+  /** The number of claims of the element, including this one. */
+  readonly attempts: number
+  readonly element: unknown
+}
+
+/** What a handler asks while it works. */
+export interface WorkerState {
+  /** The worker is asked to end: begin nothing that may wait for long. */
+  readonly isStopping: boolean
+  /** The worker has ended without its handlers: repeat nothing. */
+  readonly isAbandoned: boolean
+}
+
+/** An ended attempt, as the queue stores it. */
+class NotSettled extends Error {
+  override name = "NotSettled"
+}
+
+/**
+ * Takes an element. The claim is settled by the given function and by nothing else: an interruption after the claim does not
+ * give it back, because its handler may have sent something.
+ */
+const take = (
+  store: Store,
+  queue: string,
+  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Effect.Effect<
+  { readonly claim: Claim; readonly settle: (settlement: Settlement) => Effect.Effect<void> },
+  PersistedQueueError
+> =>
+  Effect.flatMap(Scope.make(), (scope) => {
+    let delay = Duration.zero
+    const retryDelay = () => Effect.sync(() => delay)
+    return restore(Scope.provide(store.take({ name: queue, maxAttempts: unlimitedAttempts, retryDelay }), scope)).pipe(
+      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+      Effect.map((claim) => ({
+        claim,
+        settle: (settlement) => {
+          switch (settlement._tag) {
+            case "Done":
+              return Scope.close(scope, Exit.void)
+            case "Again": {
+              delay = settlement.delay
+              const error = new NotSettled(settlement.reason)
+              // The queue stores the error's text, in which a stack trace says nothing.
+              error.stack = `${error.name}: ${error.message}`
+              return Scope.close(scope, Exit.fail(error))
+            }
+            case "Returned":
+              return Scope.close(scope, Exit.interrupt())
+          }
+        }
+      }))
+    )
+  })
+
+/** A set of fibers that take elements of one queue and handle them. */
+export interface WorkerOptions {
+  readonly store: Store
+  readonly queue: string
+  readonly concurrency: number
+  /** Runs before each take, and waits while the worker must not take anything. */
+  readonly ready: Effect.Effect<void>
+  /** Never fails: what it cannot do it does again, or leaves claimed. */
+  readonly handle: (claim: Claim, state: WorkerState) => Effect.Effect<Settlement>
+}
+
+/** A worker of one or more queues. */
+export interface Worker {
+  readonly state: WorkerState
+  /** Calls back when the worker is asked to end. Returns how to unsubscribe. */
+  readonly onStop: (listener: () => void) => () => void
+  readonly start: (options: WorkerOptions) => Effect.Effect<void>
+}
+
+const retryDelay = Duration.seconds(1)
+
+/**
+ * Creates a {@link Worker} that ends with the scope. Then the takes that wait are interrupted. Handlers that have begun are
+ * awaited for `grace` and then abandoned, never interrupted: their elements stay claimed until the lock expires, so that
+ * no process mistakes them for elements without a handler.
+ */
+export const makeWorker = (grace: Duration.Duration): Effect.Effect<Worker, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const run = Effect.runForkWith(yield* Effect.context())
+    const state = { isStopping: false, isAbandoned: false }
+    const listeners = new Set<() => void>()
+    const takers = new Set<Fiber.Fiber<unknown, unknown>>()
+    const handlers = new Map<Fiber.Fiber<unknown, unknown>, string>()
+
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function* () {
+        state.isStopping = true
+        for (const listener of listeners) listener()
+        yield* Fiber.interruptAll([...takers])
+        const ended = yield* Effect.timeoutOption(Fiber.awaitAll([...handlers.keys()]), grace)
+        state.isAbandoned = true
+        if (ended._tag === "None" && handlers.size > 0) {
+          yield* Effect.logWarning(
+            `The worker ends before ${handlers.size} of its handlers, after ${Duration.format(grace)}. Their elements stay claimed until the lock expires: ${[...handlers.values()].join(", ")}`
+          )
+        }
+      })
+    )
+
+    const handleClaim = (
+      { handle, queue }: WorkerOptions,
+      claim: Claim,
+      settle: (settlement: Settlement) => Effect.Effect<void>
+    ) =>
+      Effect.suspend(() => (state.isStopping ? Effect.succeed(returned) : handle(claim, state))).pipe(
+        Effect.catchCause((cause) =>
+          Effect.as(Effect.logError(`${queue}: handling ${claim.id} failed. It is handled again in 1 s`, cause), {
+            _tag: "Again" as const,
+            delay: retryDelay,
+            reason: Cause.pretty(cause)
+          })
+        ),
+        Effect.flatMap(settle),
+        Effect.catchCause((cause) =>
+          Effect.logWarning(`${queue}: ${claim.id} stays claimed until its lock expires`, cause)
+        )
+      )
+
+    const takeNext = (options: WorkerOptions) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          yield* restore(options.ready)
+          const { claim, settle } = yield* take(options.store, options.queue, restore)
+          const fiber = run(handleClaim(options, claim, settle))
+          handlers.set(fiber, `${options.queue} ${claim.id}`)
+          fiber.addObserver(() => handlers.delete(fiber))
+          yield* restore(Fiber.await(fiber))
+        })
+      ).pipe(
+        Effect.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.failCause(cause)
+            : Effect.andThen(
+                Effect.logWarning(`${options.queue}: the worker cannot reach its store`, cause),
+                Effect.sleep(retryDelay)
+              )
+        )
+      )
+
+    return {
+      state,
+      onStop: (listener) => {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
+      },
+      start: (options) =>
+        Effect.sync(() => {
+          for (let taker = 0; taker < options.concurrency; taker++) {
+            takers.add(run(Effect.forever(takeNext(options))))
+          }
+        })
+    }
+  })
