@@ -1,3 +1,4 @@
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -15,6 +16,7 @@ import {
   SupportTickets,
   TicketInbox
 } from "../../src/index.ts"
+import { StoreTiming } from "../../src/internal/durable/storeTiming.ts"
 import { NodeSqlite } from "../../src/node/index.ts"
 import { Sandbox, type SandboxOptions } from "../../src/testing/index.ts"
 
@@ -42,6 +44,12 @@ export interface Desk {
 /** Shorter delays than the defaults. SQL stores round them up to whole seconds. */
 export const fastSchedule = makePollingSchedule({ first: "100 millis", max: "1 second", jitter: false })
 
+const shortTiming = {
+  lockExpiration: Duration.seconds(1),
+  lockRefreshInterval: Duration.millis(300),
+  pollInterval: Duration.millis(50)
+}
+
 /** Waits until a condition holds, in real time. */
 export const until = (condition: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => (condition() ? Effect.void : Effect.andThen(Effect.sleep(20), until(condition))))
@@ -52,16 +60,19 @@ export const onDesk = <A, E>(
   {
     durable,
     filename = ":memory:",
-    sandbox
+    sandbox,
+    timing = "default"
   }: {
     readonly durable?: DurableTickets.Options
     readonly filename?: string
     readonly sandbox?: SandboxOptions & RequestOptions
+    /** With short times, the claims of a worker that ended expire after a second. */
+    readonly timing?: "default" | "short"
   } = {}
 ) => {
   const logs: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => {
-    logs.push(`${logLevel}: ${String(message)}`)
+  const logger = Logger.make(({ cause, logLevel, message }) => {
+    logs.push(`${logLevel}: ${Array.isArray(message) ? message.map(String).join(" ") : String(message)} ${String(cause)}`)
   })
   return Effect.gen(function* () {
     const events: Array<InboxEvent> = []
@@ -88,6 +99,7 @@ export const onDesk = <A, E>(
     Effect.scoped,
     Effect.provide(
       DurableTickets.layer({ schedule: fastSchedule, ...durable }).pipe(
+        Layer.provide(timing === "short" ? Layer.succeed(StoreTiming, shortTiming) : Layer.empty),
         Layer.provideMerge(NodeSqlite.layer({ filename })),
         Layer.provideMerge(Sandbox.layerRipio({ seed: 0, ...sandbox }))
       )

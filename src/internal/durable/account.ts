@@ -134,7 +134,7 @@ export const makeAccount = (
             isOpenNow()
             return wasFailing
               ? Effect.void
-              : Effect.logDebug(`No ticket is sent until the API responds: ${failing.message}`)
+              : Effect.logDebug(`No ticket is sent until the API responds: ${finding.error.message}`)
         }
       })
 

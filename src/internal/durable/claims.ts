@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import type { PersistedQueueError, PersistedQueueStore } from "effect/persistence/PersistedQueue"
 import * as Scope from "effect/Scope"
 
@@ -34,6 +35,8 @@ export interface Claim {
 export interface WorkerState {
   /** The worker is asked to end: begin nothing that may wait for long. */
   readonly isStopping: boolean
+  /** Waits until the worker is asked to end. */
+  readonly stopped: Effect.Effect<void>
   /** The worker has ended without its handlers: repeat nothing. */
   readonly isAbandoned: boolean
 }
@@ -110,7 +113,8 @@ const retryDelay = Duration.seconds(1)
 export const makeWorker = (grace: Duration.Duration): Effect.Effect<Worker, never, Scope.Scope> =>
   Effect.gen(function* () {
     const run = Effect.runForkWith(yield* Effect.context())
-    const state = { isStopping: false, isAbandoned: false }
+    const stopped = Latch.makeUnsafe(false)
+    const state = { isStopping: false, isAbandoned: false, stopped: stopped.await }
     const listeners = new Set<() => void>()
     const takers = new Set<Fiber.Fiber<unknown, unknown>>()
     const handlers = new Map<Fiber.Fiber<unknown, unknown>, string>()
@@ -118,6 +122,7 @@ export const makeWorker = (grace: Duration.Duration): Effect.Effect<Worker, neve
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         state.isStopping = true
+        stopped.openUnsafe()
         for (const listener of listeners) listener()
         yield* Fiber.interruptAll([...takers])
         const ended = yield* Effect.timeoutOption(Fiber.awaitAll([...handlers.keys()]), grace)

@@ -27,7 +27,7 @@ import { CurrentWrite, type ObservedWrite } from "../http/currentWrite.ts"
 import { monotonicMillis } from "../http/monotonic.ts"
 import { requestedDelay } from "../http/retry.ts"
 import { submissionCounter } from "../metrics.ts"
-import { type Account, findingOf, responded } from "./account.ts"
+import { type Account, type Finding, findingOf, responded } from "./account.ts"
 import { type Claim, done, returned, type Settlement, type WorkerState } from "./claims.ts"
 import { type Contents, type ContentRef, contentBytes, hashContent } from "./contents.ts"
 import { delayAt } from "./delayAt.ts"
@@ -218,6 +218,8 @@ export const makeOutbox = ({
     { account, create, onStop }: Sender,
     state: WorkerState
   ): Effect.fn.Return<Next> {
+    // What is known about the ticket is not lost if a logger fails.
+    const report = (finding: Finding, ticketId?: TicketId) => Effect.ignoreCause(account.report(finding, ticketId))
     const sentAt = yield* DateTime.now
     const write: ObservedWrite = { isObserved: false, attempt: undefined }
     const mayStop = () => write.isObserved && write.attempt?.isHandedOver !== true
@@ -245,7 +247,7 @@ export const makeOutbox = ({
     const exit = yield* Fiber.await(fiber)
 
     if (Exit.isSuccess(exit)) {
-      yield* account.report(responded, exit.value.ticketId)
+      yield* report(responded, exit.value.ticketId)
       return { _tag: "Verdict", verdict: { _tag: "Accepted", ticketId: exit.value.ticketId } }
     }
     const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
@@ -256,11 +258,11 @@ export const makeOutbox = ({
     }
     switch (error._tag) {
       case "TicketRejected":
-        yield* account.report(responded)
+        yield* report(responded)
         return { _tag: "Verdict", verdict: { _tag: "Rejected", error } }
       case "CreateAmbiguous": {
         const { contentHash, reason, requestId, sentAt } = error
-        yield* account.report({ _tag: "Failed", error })
+        yield* report({ _tag: "Failed", error })
         return {
           _tag: "Verdict",
           verdict: evidence(entry, reason.message, {
@@ -272,10 +274,10 @@ export const makeOutbox = ({
       }
       case "NotEnabled":
       case "Unauthenticated":
-        yield* account.report(findingOf(error))
+        yield* report(findingOf(error))
         return { _tag: "Resend", delay: Duration.zero, tries: entry.tries }
       case "RipioHttpError": {
-        yield* account.report(findingOf(error))
+        yield* report(findingOf(error))
         if (error.reason._tag === "InvalidRequest") {
           return { _tag: "Verdict", verdict: { _tag: "NotSent", reason: error.message } }
         }

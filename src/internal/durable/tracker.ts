@@ -233,9 +233,8 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
     const left = remaining()
     if (left <= 0) return yield* overdue()
     if (polls > 0 && left <= wakeUpMillis) {
-      if (state.isStopping) return returned
-      yield* Effect.sleep(left)
-      return yield* overdue()
+      const isStopped = yield* Effect.raceFirst(Effect.as(Effect.sleep(left), false), Effect.as(state.stopped, true))
+      return isStopped ? returned : yield* overdue()
     }
 
     const scheduled = yield* delayAt(schedule, attempts)
@@ -253,14 +252,21 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
       account: undefined
     }
     polls++
-    const result = yield* retrieve(ticketId).pipe(
+    const response = retrieve(ticketId).pipe(
       Effect.provideService(CurrentPoll, poll),
-      Effect.map((ticket) => ({ _tag: "Ticket" as const, ticket })),
-      Effect.catch((error) => Effect.succeed({ _tag: "Error" as const, error })),
-      Effect.raceFirst(untilHeld(poll, state, remaining)),
-      Effect.ensuring(Effect.sync(() => poll.account?.leave(poll)))
+      Effect.match({
+        onFailure: (error) => ({ _tag: "Error" as const, error }),
+        onSuccess: (ticket) => ({ _tag: "Ticket" as const, ticket })
+      })
+    )
+    const stopped = Effect.as(state.stopped, { _tag: "Stopped" as const })
+    const result = yield* Effect.ensuring(
+      Effect.raceAllFirst([response, untilHeld(poll, remaining), stopped]),
+      Effect.sync(() => poll.account?.leave(poll))
     )
     switch (result._tag) {
+      case "Stopped":
+        return returned
       case "Held":
         return later(scheduled ?? Duration.seconds(1), "the account is held back")
       case "Overdue":
@@ -332,10 +338,9 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
 
 const checkMillis = 250
 
-/** Ends a poll at the deadline, or if it waits for the gate for too long, or at all while the worker ends. */
+/** Ends a poll at the deadline, or if it waits for the gate for too long. */
 const untilHeld = (
   poll: Poll,
-  state: WorkerState,
   remaining: () => number
 ): Effect.Effect<{ readonly _tag: "Held" | "Overdue" }> =>
   Effect.gen(function* () {
@@ -343,7 +348,7 @@ const untilHeld = (
       yield* Effect.sleep(Math.min(checkMillis, Math.max(remaining(), 0)))
       if (remaining() <= 0) return { _tag: "Overdue" }
       held = poll.isHeld ? held + checkMillis : 0
-      if (held >= maxHeldMillis || (held > 0 && state.isStopping)) return { _tag: "Held" }
+      if (held >= maxHeldMillis) return { _tag: "Held" }
     }
   })
 

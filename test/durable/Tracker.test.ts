@@ -1,0 +1,391 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as KeyValueStore from "effect/persistence/KeyValueStore"
+import * as PersistedQueue from "effect/persistence/PersistedQueue"
+import * as Schedule from "effect/Schedule"
+import * as TestClock from "effect/testing/TestClock"
+import { TicketTracker, TicketTrackerLive } from "../../src/durable.ts"
+import {
+  type InboxEvent,
+  IssueKey,
+  makePollingSchedule,
+  SupportTickets,
+  TicketId,
+  TicketInbox,
+  TicketInboxLive,
+  TicketOutcomes,
+  TicketOutcomesLive
+} from "../../src/index.ts"
+import { Fault, Sandbox } from "../../src/testing/index.ts"
+
+const schedule = makePollingSchedule({ jitter: false })
+
+/** Tracks tickets in virtual time, on a queue in memory and a sandbox. */
+const tracking = <A, E>(
+  test: (services: {
+    readonly sandbox: Sandbox["Service"]
+    readonly tracker: TicketTracker["Service"]
+    readonly inbox: TicketInbox["Service"]
+    readonly outcomes: TicketOutcomes["Service"]
+    readonly store: PersistedQueue.PersistedQueueStore["Service"]
+    readonly texts: KeyValueStore.KeyValueStore
+    readonly events: Array<InboxEvent>
+    readonly logs: Array<string>
+    /** The times at which the ticket was polled, in milliseconds. */
+    readonly polls: Effect.Effect<ReadonlyArray<number>>
+  }) => Effect.Effect<A, E>,
+  {
+    options,
+    worker
+  }: { readonly options?: TicketTrackerLive.Options; readonly worker?: TicketTrackerLive.WorkerOptions } = {}
+) => {
+  const logs: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => {
+    logs.push(`${logLevel}: ${String(message)}`)
+  })
+  const times: Array<number> = []
+  // Counts the polls where the worker sends them.
+  const counted = Layer.effect(
+    SupportTickets,
+    Effect.map(SupportTickets, (tickets) => {
+      const retrieve: typeof tickets.retrieve = (id) =>
+        Effect.andThen(
+          Effect.map(Clock.currentTimeMillis, (now) => times.push(now)),
+          tickets.retrieve(id)
+        )
+      return SupportTickets.of({ ...tickets, retrieve })
+    })
+  )
+  return Effect.gen(function* () {
+    const inbox = yield* TicketInbox
+    const events: Array<InboxEvent> = []
+    yield* Effect.forkChild(inbox.handle((event) => Effect.sync(() => events.push(event))))
+    return yield* test({
+      sandbox: yield* Sandbox,
+      tracker: yield* TicketTracker,
+      inbox,
+      outcomes: yield* TicketOutcomes,
+      store: yield* PersistedQueue.PersistedQueueStore,
+      texts: yield* KeyValueStore.KeyValueStore,
+      events,
+      logs,
+      polls: Effect.sync(() => times)
+    })
+  }).pipe(
+    Effect.provide(
+      TicketTrackerLive.worker(worker).pipe(
+        Layer.provideMerge(TicketTrackerLive.layer({ schedule, ...options })),
+        Layer.provideMerge(TicketInboxLive.layer()),
+        Layer.provideMerge(Layer.merge(PersistedQueue.layerStoreMemory, KeyValueStore.layerMemory)),
+        Layer.provideMerge(counted),
+        Layer.provideMerge(Sandbox.layerRipio({ seed: 0 })),
+        Layer.provideMerge(TicketOutcomesLive.layer())
+      )
+    ),
+    Effect.provide(Logger.layer([logger]))
+  )
+}
+
+const tagsOf = (events: ReadonlyArray<InboxEvent>) => events.map(({ _tag }) => _tag)
+
+describe("a tracked ticket", () => {
+  it.effect("is polled at once and then on the schedule, until its outcome", () =>
+    tracking(({ events, polls, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        const ticketId = yield* sandbox.seed({ after: "10 seconds" })
+        yield* tracker.track(ticketId)
+        yield* TestClock.adjust("1 hour")
+        // 1 s, then 1.5 times as long each time.
+        assert.deepStrictEqual(yield* polls, [0, 1000, 2500, 4750, 8125, 13_188])
+        assert.deepStrictEqual(events, [
+          {
+            _tag: "TicketCreated",
+            ticketId,
+            issueKey: IssueKey.make("SUP-1001"),
+            issuedAt: DateTime.makeUnsafe(13_188),
+            source: "poll",
+            dedupeKey: `SUPPORT_TICKET.CREATED:${ticketId}:SUP-1001`
+          }
+        ])
+      })
+    )
+  )
+
+  it.effect("ends as TicketFailed if the ticket could not be registered", () =>
+    tracking(({ events, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        const ticketId = yield* sandbox.seed({ outcome: "Failed", after: 0 })
+        yield* tracker.track(ticketId)
+        yield* TestClock.adjust("1 minute")
+        assert.deepInclude(events[0], { _tag: "TicketFailed", dedupeKey: `SUPPORT_TICKET.FAILED:${ticketId}` })
+      })
+    )
+  )
+
+  it.effect("is tracked once, however often it is asked for", () =>
+    tracking(({ events, polls, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        const ticketId = yield* sandbox.seed({ after: "1500 millis" })
+        yield* tracker.track(ticketId)
+        yield* tracker.track(ticketId, { deadline: "1 second" })
+        yield* TestClock.adjust("1 minute")
+        yield* tracker.track(ticketId)
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(yield* polls, [0, 1000, 2500])
+        assert.deepStrictEqual(tagsOf(events), ["TicketCreated"])
+      })
+    )
+  )
+
+  for (const { deadline, options, title } of [
+    { title: "of the tracker", options: { deadline: "20 seconds" as const }, deadline: undefined },
+    { title: "of the call", options: { deadline: "1 hour" as const }, deadline: Duration.seconds(20) }
+  ]) {
+    it.effect(`is overdue exactly at the deadline ${title}, and is not polled again`, () =>
+      tracking(
+        ({ events, polls, sandbox, tracker }) =>
+          Effect.gen(function* () {
+            const ticketId = yield* sandbox.seed({ outcome: "Pending" })
+            yield* tracker.track(ticketId, { deadline })
+            yield* TestClock.adjust("19999 millis")
+            assert.deepStrictEqual(events, [])
+            yield* TestClock.adjust("1 millis")
+            const count = (yield* polls).length
+            assert.deepStrictEqual(events, [
+              {
+                _tag: "TrackingOverdue",
+                ticketId,
+                polls: count,
+                issuedAt: DateTime.makeUnsafe(20_000),
+                dedupeKey: `TRACKING.OVERDUE:${ticketId}`
+              }
+            ])
+            yield* TestClock.adjust("1 day")
+            assert.strictEqual((yield* polls).length, count)
+            assert.strictEqual(events.length, 1)
+          }),
+        { options }
+      )
+    )
+  }
+
+  it.effect("is overdue when its schedule ends", () =>
+    tracking(
+      ({ events, polls, sandbox, tracker }) =>
+        Effect.gen(function* () {
+          yield* tracker.track(yield* sandbox.seed({ outcome: "Pending" }))
+          yield* TestClock.adjust("1 hour")
+          assert.deepStrictEqual(yield* polls, [0, 1000, 2000])
+          assert.deepStrictEqual(tagsOf(events), ["TrackingOverdue"])
+        }),
+      { options: { schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 2 })) } }
+    )
+  )
+
+  it.effect("fails if the account has no such ticket", () =>
+    tracking(({ events, polls, tracker }) =>
+      Effect.gen(function* () {
+        const ticketId = TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
+        yield* tracker.track(ticketId)
+        yield* TestClock.adjust("1 hour")
+        assert.deepStrictEqual(yield* polls, [0])
+        assert.strictEqual(events.length, 1)
+        assert.deepInclude(events[0], {
+          _tag: "TrackingFailed",
+          ticketId,
+          dedupeKey: `TRACKING.FAILED:${ticketId}`
+        })
+      })
+    )
+  )
+
+  it.effect("is never polled before a Retry-After ends", () =>
+    tracking(({ polls, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        yield* tracker.track(yield* sandbox.seed({ outcome: "Pending" }))
+        yield* TestClock.adjust(0)
+        yield* sandbox.inject(Fault.rateLimited({ retryAfter: 30 }), { on: "retrieve" })
+        yield* TestClock.adjust("1 second")
+        yield* TestClock.adjust("5 minutes")
+        const [first, second, third] = yield* polls
+        assert.deepStrictEqual([first, second], [0, 1000])
+        assert.isAtLeast(third ?? 0, 31_000)
+        // Up to a tenth of the pause as jitter.
+        assert.isAtMost(third ?? Infinity, 34_500)
+      })
+    )
+  )
+
+  it.effect("is not held up by another one whose poll fails", () =>
+    tracking(({ events, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        yield* sandbox.inject(Fault.status(500), { on: "retrieve" })
+        const failing = yield* sandbox.seed({ after: 0 })
+        const other = yield* sandbox.seed({ after: 0 })
+        yield* tracker.track(failing)
+        yield* TestClock.adjust(0)
+        yield* tracker.track(other)
+        yield* TestClock.adjust(0)
+        assert.deepStrictEqual(
+          events.map((event) => "ticketId" in event && event.ticketId),
+          [other]
+        )
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(tagsOf(events), ["TicketCreated", "TicketCreated"])
+      })
+    )
+  )
+
+  it.effect("uses nothing up while the API refuses the account, and goes on afterwards", () =>
+    tracking(({ events, logs, polls, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        yield* sandbox.setEnabled(false)
+        const ticketId = yield* sandbox.seed({ after: 0 })
+        yield* tracker.track(ticketId)
+        yield* TestClock.adjust("1 hour")
+        assert.deepStrictEqual(events, [])
+        const probes = (yield* polls).length
+        // 5 s, then twice as long each time, at most 5 minutes.
+        assert.isAtMost(probes, 20)
+        yield* sandbox.setEnabled(true)
+        yield* TestClock.adjust("10 minutes")
+        assert.deepStrictEqual(tagsOf(events), ["TicketCreated"])
+        assert.strictEqual(logs.filter((line) => line.startsWith("Error: The workers pause")).length, 1)
+        assert.strictEqual(logs.filter((line) => line.startsWith("Info: The API accepts")).length, 1)
+      })
+    )
+  )
+
+  it.effect("is overdue without a poll if the account is held back at its deadline", () =>
+    tracking(({ events, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        yield* sandbox.setEnabled(false)
+        const ticketId = yield* sandbox.seed({ outcome: "Pending" })
+        yield* tracker.track(ticketId, { deadline: "1 minute" })
+        yield* TestClock.adjust("1 minute")
+        assert.deepInclude(events[0], { _tag: "TrackingOverdue", issuedAt: DateTime.makeUnsafe(60_000) })
+        assert.deepNestedInclude(events[0], { "lastError._tag": "NotEnabled" })
+      })
+    )
+  )
+
+  it.effect("is not polled again once a webhook has reported its outcome", () =>
+    tracking(({ events, outcomes, polls, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        const ticketId = yield* sandbox.seed({ outcome: "Pending" })
+        yield* tracker.track(ticketId)
+        yield* TestClock.adjust(0)
+        yield* outcomes.record({ _tag: "Failed", ticketId })
+        yield* TestClock.adjust("1 hour")
+        assert.deepStrictEqual(yield* polls, [0])
+        assert.deepStrictEqual(tagsOf(events), ["TicketFailed"])
+      })
+    )
+  )
+
+  it.effect("reports its outcome to callers that wait for it in the same process", () =>
+    tracking(({ outcomes, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        const ticketId = yield* sandbox.seed({ outcome: "Failed", after: 0 })
+        yield* tracker.track(ticketId)
+        yield* TestClock.adjust(0)
+        assert.deepStrictEqual(yield* outcomes.await(ticketId), { _tag: "Failed", ticketId })
+      })
+    )
+  )
+
+  for (const { expected, options, title } of [
+    { title: "32 at a time by default", options: undefined, expected: 32 },
+    { title: "as many at a time as the worker may poll", options: { concurrency: 3 }, expected: 3 }
+  ]) {
+    it.effect(`is polled with others, ${title}`, () =>
+      tracking(
+        ({ polls, sandbox, tracker }) =>
+          Effect.gen(function* () {
+            yield* sandbox.inject(Fault.latency("5 seconds"), { on: "retrieve", times: "forever" })
+            for (let count = 0; count < 40; count++) yield* tracker.track(yield* sandbox.seed())
+            yield* TestClock.adjust("1 second")
+            assert.strictEqual((yield* polls).length, expected)
+          }),
+        options === undefined ? {} : { worker: options }
+      )
+    )
+  }
+})
+
+describe("the tracker", () => {
+  it.effect("refuses an id that is not one, and a deadline that cannot work", () =>
+    tracking(({ tracker }) =>
+      Effect.gen(function* () {
+        const invalid = yield* Effect.flip(tracker.track(TicketId.make("x", { disableChecks: true })))
+        assert.include(invalid.message, "ticketId: expected a UUID in lower case")
+        const ticketId = TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
+        const negative = yield* Effect.flip(tracker.track(ticketId, { deadline: "-1 seconds" }))
+        assert.include(negative.message, "deadline: expected a duration that is not negative")
+      })
+    )
+  )
+
+  it.effect("fails with TrackerUnavailable if its store does", () =>
+    Effect.gen(function* () {
+      const tracker = yield* TicketTracker
+      const error = yield* Effect.flip(tracker.track(TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")))
+      assert.strictEqual(error._tag, "TrackerUnavailable")
+      assert.include(error.message, "Check the store")
+    }).pipe(
+      Effect.provide(
+        TicketTrackerLive.layer().pipe(
+          Layer.provide(
+            Layer.mock(PersistedQueue.PersistedQueueStore, {
+              offer: () => Effect.fail(new PersistedQueue.PersistedQueueError({ message: "disk full" }))
+            })
+          )
+        )
+      )
+    )
+  )
+
+  for (const element of [{ _tag: "Track", v: 99 }, null, "text", { ticketId: 5 }]) {
+    it.effect(`makes ${JSON.stringify(element)} a dead letter, and logs it`, () =>
+      tracking(({ events, logs, sandbox, store, texts, tracker }) =>
+        Effect.gen(function* () {
+          yield* store.offer({ name: "ripio-tracker", id: "broken", element, isCustomId: true })
+          yield* tracker.track(yield* sandbox.seed({ after: 0 }))
+          yield* TestClock.adjust("1 minute")
+          assert.deepStrictEqual(tagsOf(events), ["TicketCreated"])
+          const keys = yield* texts.keys
+          assert.strictEqual(keys.length, 1)
+          assert.include(yield* texts.get(keys[0] ?? ""), `"stored":${JSON.stringify(element)}`)
+          assert.strictEqual(logs.filter((line) => line.includes("broken of the tracker is a dead letter")).length, 1)
+        })
+      )
+    )
+  }
+
+  for (const { issue, layer, option } of [
+    {
+      layer: TicketTrackerLive.layer({ name: "" }),
+      option: "name",
+      issue: "expected some text"
+    },
+    {
+      layer: TicketTrackerLive.layer({ deadline: "-1 seconds" }),
+      option: "deadline",
+      issue: "expected a duration that is not negative"
+    }
+  ]) {
+    it.effect(`fails with InvalidOption for ${option}`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(
+          Effect.scoped(Layer.build(layer)).pipe(Effect.provide(PersistedQueue.layerStoreMemory))
+        )
+        assert.deepInclude(error, { option, issue })
+      })
+    )
+  }
+})
