@@ -1,15 +1,9 @@
 // The inbox on each store: events are received twice, by two processes that are killed while they handle them.
 import { assert, describe, it } from "vitest"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { DatabaseSync } from "node:sqlite"
-import { runSync } from "../../../scripts/run.ts"
 import { startApi } from "./api.ts"
-import { startPostgres } from "./postgres.ts"
-import { startRedis } from "./redis.ts"
-import { hasPostgres, hasRedis, printFigures, sized } from "./sizes.ts"
+import { printFigures, sized } from "./sizes.ts"
 import type { Store } from "./stores.ts"
+import { allStores, type TestStore } from "./testStores.ts"
 import { sleep, startWorkers, waitUntil, webhookSecret } from "./workers.ts"
 
 const attack = async (store: Store) => {
@@ -66,11 +60,16 @@ const attack = async (store: Store) => {
 }
 
 /** A row that a later version has written, or that was damaged. */
-const attackWithUnreadableRow = async (store: Store, insert: (element: string) => void) => {
-  await using api = await startApi()
+const attackWithUnreadableRow = async ({ insert, store }: TestStore) => {
+  await using api = await startApi({ failureRate: 0 })
   // The first start creates the queue.
   await using workers = await startWorkers(1, { role: "inbox", store, baseUrl: api.baseUrl, receivesWebhooks: true })
-  insert(JSON.stringify({ _tag: "NotYetKnown", dedupeKey: "from-the-future" }))
+  insert({
+    table: "effect_queue",
+    queue: "ripio-webhooks",
+    id: "a-row",
+    element: JSON.stringify({ _tag: "NotYetKnown", dedupeKey: "from-the-future" })
+  })
   await workers.kill(0, "SIGTERM")
   await workers.start(0, { readsDeadLetters: true })
 
@@ -89,93 +88,14 @@ const attackWithUnreadableRow = async (store: Store, insert: (element: string) =
   assert.match(workers.log(), /from-the-future is a dead letter .* cannot be decoded/u)
 }
 
-const queue = "ripio-webhooks"
-
-/** Adds an element to a queue of `PersistedQueue`, in the format of its SQL store. */
-const insertRow = (element: string, now: string) =>
-  `INSERT INTO effect_queue (id, queue_name, element, state, attempts, visible_at, created_at, updated_at)
-   VALUES ('a-row', '${queue}', '${element}', 'pending', 0, ${now}, ${now}, ${now})`
-
-interface TestStore {
-  readonly name: string
-  readonly isPresent: boolean
-  readonly start: () => Promise<{
-    readonly store: Store
-    /** Adds an element to the queue of the inbox without the library. */
-    readonly insert: (element: string) => void
-    readonly stop: () => PromiseLike<void> | void
-  }>
-}
-
-const stores: ReadonlyArray<TestStore> = [
-  {
-    name: "SQLite",
-    isPresent: true,
-    start: async () => {
-      const folder = mkdtempSync(join(tmpdir(), "inbox-"))
-      const file = join(folder, "inbox.sqlite")
-      return {
-        store: { kind: "sqlite", file },
-        insert: (element) => {
-          using database = new DatabaseSync(file)
-          database.exec(insertRow(element, "CURRENT_TIMESTAMP"))
-        },
-        stop: () => rmSync(folder, { recursive: true, force: true })
-      }
-    }
-  },
-  {
-    name: "PostgreSQL",
-    isPresent: hasPostgres,
-    start: async () => {
-      const postgres = await startPostgres()
-      const database = postgres.createDatabase()
-      return {
-        store: { kind: "postgres", port: postgres.port, database },
-        insert: (element) => void postgres.query(database, insertRow(element, "NOW()")),
-        stop: () => postgres[Symbol.asyncDispose]()
-      }
-    }
-  },
-  {
-    name: "Redis with an append-only file",
-    isPresent: hasRedis,
-    start: async () => {
-      const redis = await startRedis()
-      return {
-        store: { kind: "redis", port: redis.port },
-        insert: (element) =>
-          void runSync(
-            redis.folder,
-            "redis-cli",
-            "-p",
-            `${redis.port}`,
-            "RPUSH",
-            `{ripio}:${queue}`,
-            `{"id":"a-row","element":${element}}`
-          ),
-        stop: () => redis[Symbol.asyncDispose]()
-      }
-    }
-  }
-]
-
-describe.for(stores.filter(({ isPresent }) => isPresent))("the inbox on $name", ({ start }) => {
+describe.for(allStores)("the inbox on $name", ({ start }) => {
   it("loses no event and adds each dead letter once, while processes are killed", async () => {
-    const { stop, store } = await start()
-    try {
-      await attack(store)
-    } finally {
-      await stop()
-    }
+    await using testStore = await start()
+    await attack(testStore.store)
   })
 
   it("adds a row that it cannot decode to the dead letters, with a log", async () => {
-    const { insert, stop, store } = await start()
-    try {
-      await attackWithUnreadableRow(store, insert)
-    } finally {
-      await stop()
-    }
+    await using testStore = await start()
+    await attackWithUnreadableRow(testStore)
   })
 })

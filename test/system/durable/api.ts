@@ -43,7 +43,7 @@ export interface ApiReport {
   readonly creates: ReadonlyArray<Create>
   readonly tickets: ReadonlyArray<Ticket>
   readonly rejectedRequests: number
-  /** The retrieves that arrived before the time of a `Retry-After`. */
+  /** The retrieves that arrived before the end of the first `Retry-After`. */
   readonly retrievesInPause: number
 }
 

@@ -17,7 +17,7 @@ const creates: Array<Create> = []
 const tickets = new Map<string, Ticket>()
 let rejectedRequests = 0
 let retrievesInPause = 0
-let pausedUntil = 0
+let firstRefusedAt: number | undefined
 
 const between = ([from, to]: readonly [number, number]) => from + Math.random() * (to - from)
 const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
@@ -36,6 +36,7 @@ const json = (response: ServerResponse, status: number, body: unknown, headers: 
 const refuse = (response: ServerResponse): boolean => {
   if (settings.mode === "up") return false
   rejectedRequests++
+  firstRefusedAt ??= Date.now()
   if (settings.mode === "429") {
     json(response, 429, { detail: "Too many requests." }, { "retry-after": `${settings.retryAfterSeconds}` })
   } else {
@@ -91,7 +92,11 @@ const create = async (request: IncomingMessage, response: ServerResponse) => {
 }
 
 const retrieve = async (ticketId: string, response: ServerResponse) => {
-  if (Date.now() < pausedUntil) retrievesInPause++
+  if (settings.mode === "429" && firstRefusedAt !== undefined) {
+    const elapsed = Date.now() - firstRefusedAt
+    // What was in flight with the first refused request arrives with it.
+    if (elapsed > 300 && elapsed < settings.retryAfterSeconds * 1000) retrievesInPause++
+  }
   if (refuse(response)) return
   const ticket = tickets.get(ticketId)
   if (ticket === undefined) {
@@ -156,7 +161,7 @@ api.keepAliveTimeout = 60_000
 const handlers: { readonly [T in ApiCommand["type"]]: (command: ApiCommand & { readonly type: T }) => unknown } = {
   set: ({ changes }) => {
     Object.assign(settings, changes)
-    pausedUntil = settings.mode === "429" ? Date.now() + settings.retryAfterSeconds * 1000 : 0
+    firstRefusedAt = undefined
   },
   report: (): ApiReport => ({ creates, tickets: [...tickets.values()], rejectedRequests, retrievesInPause }),
   addTickets: ({ count }) =>

@@ -10,6 +10,7 @@ import { runSync } from "../../../scripts/run.ts"
 export interface ServerProcess extends AsyncDisposable {
   readonly folder: string
   readonly port: number
+  readonly pid: () => number
   readonly start: () => Promise<void>
   readonly stop: (signal: NodeJS.Signals) => Promise<void>
 }
@@ -93,6 +94,7 @@ export const startServer = async (definition: Definition): Promise<ServerProcess
     get port() {
       return port
     },
+    pid: () => child.pid ?? 0,
     start: async () => {
       if (hasExited()) child = await spawnServer()
     },

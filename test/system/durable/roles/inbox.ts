@@ -32,7 +32,7 @@ export const main = (config: WorkerConfig) =>
                 tag: "DeadLetter",
                 dedupeKey,
                 attempt: attempts,
-                ...(event === undefined || event._tag === "OtherEvent" ? {} : { ticketId: event.ticketId })
+                ...(event !== undefined && "ticketId" in event ? { ticketId: event.ticketId } : {})
               })
             )
           )

@@ -4,12 +4,12 @@ import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import * as Schema from "effect/Schema"
 import { SupportTickets } from "../../../../src/index.ts"
 import { appendEvent } from "../events.ts"
-import { lock, sqlClient } from "../stores.ts"
+import { lock, type SqlStore, sqlClient } from "../stores.ts"
 import type { WorkerConfig } from "../workers.ts"
 import { newTicket, ready, ripio, submitAll } from "./shared.ts"
 
 /** What a program without the outbox does: it creates a ticket for each element of a queue. */
-export const main = (config: WorkerConfig<"sqlite" | "postgres">) =>
+export const main = (config: WorkerConfig<SqlStore>) =>
   Effect.gen(function* () {
     const { create } = yield* SupportTickets
     const queue = yield* PersistedQueue.make({ name: "naive", schema: Schema.String })

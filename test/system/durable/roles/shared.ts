@@ -41,14 +41,14 @@ export const submitAll = <E, R>(
   submit: (id: string) => Effect.Effect<unknown, E, R>
 ) =>
   Effect.suspend(() => {
-    const done = new Set(readLines(submitted))
+    const done = new Set(readLines(submitted).map((line) => line.split(" ")[0]))
     return Effect.forEach(
       ids.filter((id) => !done.has(id)),
       (id) =>
         submit(id).pipe(
           Effect.tapCause((cause) => Effect.logWarning("not submitted", cause)),
           Effect.retry(Schedule.spaced("200 millis")),
-          Effect.tap(() => Effect.sync(() => appendLine(submitted, id)))
+          Effect.tap(() => Effect.sync(() => appendLine(submitted, `${id} ${Date.now()}`)))
         ),
       { concurrency: 8, discard: true }
     )
