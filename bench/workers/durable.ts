@@ -57,7 +57,7 @@ const library = () => {
   const layer =
     database.kind === "redis"
       ? handler.pipe(
-          Layer.provideMerge(TicketTrackerLive.worker({ tracker: concurrency })),
+          Layer.provideMerge(TicketTrackerLive.worker({ concurrency })),
           Layer.provideMerge(TicketTrackerLive.layer({ schedule })),
           Layer.provideMerge(TicketInboxLive.layerStore()),
           Layer.provide(PersistedQueue.layerStoreRedis({ prefix: "{ripio}:" })),

@@ -4,7 +4,7 @@ import { attackSubmissions } from "./attack.ts"
 import { startPostgres } from "./postgres.ts"
 import { hasPostgres, idsOf, sized } from "./sizes.ts"
 import { startTcpProxy } from "./tcpProxy.ts"
-import type { SqlTestStore } from "./testStores.ts"
+import { postgresStore } from "./testStores.ts"
 import { sleep, waitUntil } from "./workers.ts"
 
 describe.runIf(hasPostgres)("the outbox on PostgreSQL", () => {
@@ -12,12 +12,7 @@ describe.runIf(hasPostgres)("the outbox on PostgreSQL", () => {
     await using postgres = await startPostgres()
     await using proxy = await startTcpProxy(postgres.port)
     const database = postgres.createDatabase()
-    const testStore: SqlTestStore = {
-      store: { kind: "postgres", port: proxy.port, database },
-      query: (sql) => postgres.query(database, sql),
-      insert: () => {},
-      [Symbol.asyncDispose]: async () => {}
-    }
+    const testStore = postgresStore(postgres, database, proxy.port)
     const ids = idsOf("store", sized(500, 200))
     const steps = ["cut", "cut", "SIGINT", "cut", "cut", "SIGQUIT", "cut", "cut"] as const
     const { comparison, contents } = await attackSubmissions({

@@ -48,12 +48,6 @@ export const storedContents = (testStore: SqlTestStore) => [
   )
 ]
 
-/** Rows that are not settled. An ambiguous submission has one in a separate queue, until a person resolves it. */
-export const pendingRows = (testStore: SqlTestStore) =>
-  testStore
-    .query("SELECT queue_name, id FROM ripio_queue WHERE state <> 'completed'")
-    .flatMap(([queue = "", id = ""]) => (queue.endsWith("ambiguous") ? [] : [`${queue} ${id}`]))
-
 /** Submits tickets, disturbs the workers, waits until everything is settled, and compares. */
 export const attackSubmissions = async (attack: Attack): Promise<Result> => {
   const { disturb, ids, size, testStore, title } = attack
@@ -102,7 +96,7 @@ export const attackSubmissions = async (attack: Attack): Promise<Result> => {
   const comparison = compare(await observed())
   const report = await api.report()
   const contents = storedContents(testStore)
-  const pending = pendingRows(testStore)
+  const pending = testStore.unsettled()
   printFigures(`${title} on ${testStore.store.kind}`, {
     submissions: ids.length,
     ...Object.fromEntries(

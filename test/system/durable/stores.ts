@@ -15,7 +15,12 @@ export type SqlStore =
       readonly database: string
     }
 
-export type Store = SqlStore | { readonly kind: "redis"; readonly port: number }
+export interface RedisStore {
+  readonly kind: "redis"
+  readonly port: number
+}
+
+export type Store = SqlStore | RedisStore
 
 /** Short times, so that the work of a killed process is redelivered soon. */
 export const lock = { pollInterval: 100, lockRefreshInterval: 1250, lockExpiration: 5000 }

@@ -9,7 +9,7 @@ import type { Store } from "./stores.ts"
 
 export interface WorkerConfig<S extends Store = Store> {
   /** The name of a file in `roles`. */
-  readonly role: "naive" | "inbox" | "durable" | "conflict"
+  readonly role: "naive" | "inbox" | "durable" | "tracker" | "conflict"
   readonly store: S
   /** The API. */
   readonly baseUrl: string
@@ -67,8 +67,8 @@ export interface Workers extends AsyncDisposable {
   readonly release: () => void
   readonly events: () => ReadonlyArray<HandledEvent>
   readonly submitted: () => ReadonlyArray<string>
-  /** When each id was stored. */
-  readonly submittedAt: () => ReadonlyMap<string, number>
+  /** Between which two times each id was stored. */
+  readonly submittedAt: () => ReadonlyMap<string, readonly [from: number, to: number]>
   readonly log: () => string
   /** The end of the log of each worker. */
   readonly logs: () => string
@@ -133,12 +133,12 @@ export const startWorkers = async (
   }
 
   const submittedAt = () =>
-    new Map(
+    new Map<string, readonly [number, number]>(
       indices
         .flatMap((index) => readLines(submittedFile(index)))
         .map((line) => {
-          const [id = "", at] = line.split(" ")
-          return [id, Number(at)]
+          const [id = "", from, to] = line.split(" ")
+          return [id, [Number(from), Number(to)]]
         })
     )
 

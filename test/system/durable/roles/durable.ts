@@ -5,29 +5,17 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { DurableTickets, TicketOutbox, TicketTracker } from "../../../../src/durable.ts"
-import { TicketId, TicketInboxLive } from "../../../../src/index.ts"
-import { appendEvent } from "../events.ts"
+import { TicketId } from "../../../../src/index.ts"
 import { shortLocks, type SqlStore, sqlClient } from "../stores.ts"
 import type { WorkerConfig } from "../workers.ts"
-import { newTicket, ready, receiveWebhooks, ripio, submitAll } from "./shared.ts"
+import { newTicket, ready, receiveWebhooks, recordEvents, ripio, submitAll } from "./shared.ts"
 
 /** Submits tickets, sends and polls them, and appends what the handler receives to a file. */
 export const main = (config: WorkerConfig<SqlStore>) => {
-  const handler = TicketInboxLive.handler(
-    (event, { number }) =>
-      Effect.sync(() =>
-        appendEvent(config.events, {
-          tag: event._tag,
-          dedupeKey: event.dedupeKey,
-          attempt: number,
-          ...("id" in event ? { id: event.id } : {}),
-          ...("ticketId" in event ? { ticketId: event.ticketId } : {}),
-          ...("source" in event ? { source: event.source } : {})
-        })
-      ),
-    { concurrency: config.handlers }
+  const worker = Layer.merge(
+    DurableTickets.worker({ outbox: config.outbox, tracker: config.tracker }),
+    recordEvents(config)
   )
-  const worker = Layer.merge(DurableTickets.worker({ outbox: config.outbox, tracker: config.tracker }), handler)
   const durable = DurableTickets.layer({
     schedule: Schedule.spaced(config.spacing),
     deadline: config.deadline

@@ -9,11 +9,12 @@ import {
   NewTicket,
   Ripio,
   TicketInbox,
+  TicketInboxLive,
   TicketWebhookHandler,
   TicketWebhooksLive
 } from "../../../../src/index.ts"
 import { toNodeListener } from "../../../../src/node/index.ts"
-import { appendLine, readLines } from "../events.ts"
+import { appendEvent, appendLine, readLines } from "../events.ts"
 import type { WorkerConfig } from "../workers.ts"
 
 export const ripio = (baseUrl: string) =>
@@ -45,10 +46,12 @@ export const submitAll = <E, R>(
     return Effect.forEach(
       ids.filter((id) => !done.has(id)),
       (id) =>
-        submit(id).pipe(
+        Effect.suspend(() => {
+          const start = Date.now()
+          return Effect.map(submit(id), () => appendLine(submitted, `${id} ${start} ${Date.now()}`))
+        }).pipe(
           Effect.tapCause((cause) => Effect.logWarning("not submitted", cause)),
-          Effect.retry(Schedule.spaced("200 millis")),
-          Effect.tap(() => Effect.sync(() => appendLine(submitted, `${id} ${Date.now()}`)))
+          Effect.retry(Schedule.spaced("200 millis"))
         ),
       { concurrency: 8, discard: true }
     )
@@ -68,3 +71,20 @@ export const receiveWebhooks = (config: WorkerConfig) =>
       () => Effect.sync(() => server.close().closeAllConnections())
     )
   })
+
+/** Appends what the handler receives to a file. */
+export const recordEvents = ({ events, handlers }: WorkerConfig) =>
+  TicketInboxLive.handler(
+    (event, { number }) =>
+      Effect.sync(() =>
+        appendEvent(events, {
+          tag: event._tag,
+          dedupeKey: event.dedupeKey,
+          attempt: number,
+          ...("id" in event ? { id: event.id } : {}),
+          ...("ticketId" in event ? { ticketId: event.ticketId } : {}),
+          ...("source" in event ? { source: event.source } : {})
+        })
+      ),
+    { concurrency: handlers }
+  )
