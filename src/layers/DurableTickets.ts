@@ -155,9 +155,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
     checkOptions(options)
   )
   const sql = yield* SqlClient.SqlClient
-  const timing = yield* StoreTiming
+  const { lockExpiration, lockRefreshInterval, pollInterval } = yield* StoreTiming
   yield* checkDatabase(sql)
-  const store = yield* createTables(PersistedQueue.makeStoreSql({ tableName: queueTable, ...timing }))
+  const store = yield* createTables(
+    PersistedQueue.makeStoreSql({ tableName: queueTable, lockExpiration, lockRefreshInterval, pollInterval })
+  )
   yield* checkQueueTable(sql, queueTable)
   const contentStore = yield* createTables(keyValueStore(sql, contentTable))
   const deadLetterStore = yield* createTables(keyValueStore(sql, "ripio_dead_letters"))
@@ -228,7 +230,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     maxBytes,
     maxAge,
     retry,
-    lockExpiration: timing.lockExpiration,
+    lockExpiration,
     publish: plainInbox.offer,
     track: (id, since) => tracker.tracker.track(id, { since }),
     addDeadLetter: addDeadLetter("outbox"),

@@ -2,12 +2,25 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
 import { type InboxEvent, type NewTicket, TicketId } from "../../src/index.ts"
 import { Fault } from "../../src/testing/index.ts"
 import { newTicket } from "../support/newTicket.ts"
 import { type Desk, onDesk, until } from "./desk.ts"
 
 const id = "complaint-1"
+
+const decodeSend = Schema.decodeUnknownEffect(
+  Schema.fromJsonString(
+    Schema.Struct({
+      customerId: Schema.String,
+      hash: Schema.String,
+      fieldChunks: Schema.Int,
+      chunks: Schema.Int,
+      submittedAt: Schema.Int
+    })
+  )
+)
 
 const tagsOf = (events: ReadonlyArray<InboxEvent>) => events.map(({ _tag }) => _tag)
 
@@ -53,7 +66,7 @@ describe("a submission", () => {
     )
   )
 
-  it.live("arrives as it was submitted, with files of several chunks", () =>
+  it.live("arrives unchanged, with files of several chunks", () =>
     onDesk((desk) =>
       Effect.gen(function* () {
         const bytes = new Uint8Array(9_000_000).map((_, index) => index % 251)
@@ -243,16 +256,55 @@ describe("a submission", () => {
     )
   )
 
-  it.live("that another process claimed and did not report is not sent, but ambiguous", () =>
+  it.live("that another process has begun to send is not sent, but ambiguous", () =>
     onDesk((desk) =>
       Effect.gen(function* () {
         yield* submit(desk)
-        yield* desk.sql`UPDATE ripio_queue SET attempts = 1 WHERE id = ${`${id}#1`}`
+        yield* desk.sql`UPDATE ripio_queue SET attempts = 1, element = json_set(element, '$.begun', 'another process')`
         yield* workUntil(desk, 1)
         assert.deepStrictEqual(tagsOf(desk.events), ["SubmissionAmbiguous"])
         assert.strictEqual(yield* desk.sandbox.count("create"), 0)
         assert.strictEqual(yield* contentCount(desk), 1)
       })
+    )
+  )
+
+  it.live("that another process claimed and did not begin to send is sent", () =>
+    onDesk((desk) =>
+      Effect.gen(function* () {
+        yield* submit(desk)
+        yield* desk.sql`UPDATE ripio_queue SET attempts = 3`
+        yield* workUntil(desk, 1)
+        assert.deepStrictEqual(tagsOf(desk.events), ["SubmissionAccepted"])
+        assert.strictEqual(yield* desk.sandbox.count("create"), 1)
+      })
+    )
+  )
+
+  it.live("is not sent by a process that has lost its claim before it began", () =>
+    onDesk(
+      (desk) =>
+        Effect.gen(function* () {
+          yield* desk.working(
+            Effect.gen(function* () {
+              yield* desk.sandbox.awaitRequests("retrieve", 1)
+              yield* desk.sandbox.inject(Fault.latency("1 second"), { on: "retrieve" })
+              yield* desk.tracker.track(yield* desk.sandbox.seed({ outcome: "Pending" }))
+              yield* desk.sandbox.awaitRequests("retrieve", 2)
+              // It waits for the permit that the poll has. Meanwhile its lock expires, as if the process had been frozen.
+              yield* submit(desk)
+              yield* Effect.sleep(300)
+              const [row] = yield* desk.sql<{ readonly attempts: number }>`
+                UPDATE ripio_queue SET attempts = attempts + 1, acquired_by = 'another process' WHERE id = ${`${id}#1`}
+                RETURNING attempts`
+              assert.strictEqual(row?.attempts, 2)
+              yield* Effect.sleep(1000)
+            })
+          )
+          assert.strictEqual(yield* desk.sandbox.count("create"), 0)
+          assert.deepStrictEqual(desk.events, [])
+        }),
+      { sandbox: { gate: { concurrency: 1 } } }
     )
   )
 
@@ -399,7 +451,7 @@ describe("an ambiguous submission", () => {
       yield* workUntil(desk, 1)
     })
 
-  it.live("is followed once somebody says which ticket it is", () =>
+  it.live("is followed once it is resolved as a ticket", () =>
     onDesk((desk) =>
       Effect.gen(function* () {
         yield* desk.sandbox.onCreate({ after: 0 })
@@ -470,15 +522,20 @@ describe("an ambiguous submission", () => {
               const [row] = yield* desk.sql<{
                 readonly element: string
               }>`SELECT element FROM ripio_queue WHERE id = ${`${id}#1`}`
-              const entry: Record<string, unknown> = JSON.parse(row?.element ?? "{}")
-              const { nonce: _, tries: __, ...common } = entry
+              const { chunks, customerId, fieldChunks, hash, submittedAt } = yield* decodeSend(row?.element)
               const evidence = {
                 customerId: desk.sandbox.customer,
                 submittedAt: new Date().toISOString(),
                 reason: "the process that was to send it ended without a report"
               }
               const verdict = {
-                ...common,
+                v: 1,
+                id,
+                hash,
+                fieldChunks,
+                chunks,
+                customerId,
+                submittedAt,
                 _tag: "Verdict",
                 n: 2,
                 at: Date.now(),

@@ -72,7 +72,9 @@ export const onDesk = <A, E>(
 ) => {
   const logs: Array<string> = []
   const logger = Logger.make(({ cause, logLevel, message }) => {
-    logs.push(`${logLevel}: ${Array.isArray(message) ? message.map(String).join(" ") : String(message)} ${String(cause)}`)
+    logs.push(
+      `${logLevel}: ${Array.isArray(message) ? message.map(String).join(" ") : String(message)} ${String(cause)}`
+    )
   })
   return Effect.gen(function* () {
     const events: Array<InboxEvent> = []

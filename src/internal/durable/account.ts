@@ -66,21 +66,23 @@ const maxRefusedPause = 300_000
 const noTicket = TicketId.make("00000000-0000-0000-0000-000000000000")
 
 /**
- * Watches an account. It is closed while its gate holds requests back, after the API refused its credentials, and after a
- * create without a response. While it is closed, one poll at a time probes it.
+ * Watches an account. It is closed before its first response, while its gate holds requests back, after the API refused its
+ * credentials, and after a create without a response. While it is closed, one poll at a time probes it.
  *
  * `onClosed` runs about every 15 s while the account is closed.
  */
-export const makeAccount = (
-  {
-    retrieve,
-    view
-  }: {
-    readonly retrieve: (id: TicketId) => Effect.Effect<SupportTicket, TicketError | RipioHttpError>
-    readonly view: AccountView | undefined
-  },
-  onClosed: (from: number, to: number) => Effect.Effect<void> = () => Effect.void
-): Effect.Effect<Account, never, Scope.Scope> =>
+export const makeAccount = ({
+  isKnown,
+  onClosed = () => Effect.void,
+  retrieve,
+  view
+}: {
+  readonly retrieve: (id: TicketId) => Effect.Effect<SupportTicket, TicketError | RipioHttpError>
+  readonly view: AccountView | undefined
+  /** Whether the account is open before its first response. */
+  readonly isKnown: boolean
+  readonly onClosed?: ((from: number, to: number) => Effect.Effect<void>) | undefined
+}): Effect.Effect<Account, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
     const now = () => monotonicMillis(clock)
@@ -88,7 +90,7 @@ export const makeAccount = (
     const closed = Latch.makeUnsafe(false)
     const failingPause = new GrowingPause()
     let refused: NotEnabled | Unauthenticated | undefined
-    let failing: Error | undefined
+    let failing: Error | undefined = isKnown ? undefined : new Error("there was no response yet")
     let refusedPause = firstRefusedPause
     let lastTicket: TicketId | undefined
 

@@ -105,6 +105,8 @@ export interface Worker {
 
 const retryDelay = Duration.seconds(1)
 
+const maxTakerWait = Duration.seconds(1)
+
 /**
  * Creates a {@link Worker} that ends with the scope. Then the takes that wait are interrupted. Handlers that have begun are
  * awaited for `grace` and then abandoned, never interrupted: their elements stay claimed until the lock expires, so that
@@ -124,7 +126,9 @@ export const makeWorker = (grace: Duration.Duration): Effect.Effect<Worker, neve
         state.isStopping = true
         stopped.openUnsafe()
         for (const listener of listeners) listener()
-        yield* Fiber.interruptAll([...takers])
+        for (const taker of takers) taker.interruptUnsafe()
+        // The take of a SQL store cannot be interrupted once it has met a row that is not JSON.
+        yield* Effect.timeoutOption(Fiber.awaitAll([...takers]), Duration.min(grace, maxTakerWait))
         const ended = yield* Effect.timeoutOption(Fiber.awaitAll([...handlers.keys()]), grace)
         state.isAbandoned = true
         if (ended._tag === "None" && handlers.size > 0) {

@@ -84,6 +84,8 @@ export interface Sender {
   readonly create: Create
   readonly account: Account
   readonly onStop: (listener: () => void) => () => void
+  /** Whether `create` is that of the client, which runs `beforeSend`. A replaced one may not. */
+  readonly runsHooks: boolean
 }
 
 export interface Outbox {
@@ -211,22 +213,59 @@ export const makeOutbox = ({
     evidence: { customerId, submittedAt: DateTime.makeUnsafe(submittedAt), reason, ...details }
   })
 
-  /** Sends a ticket once. `undefined` if it was stopped before any transport had it. */
+  /**
+   * Marks an entry as sent by this process. `false` if another process has claimed it meanwhile. A process that finds the
+   * mark does not send the ticket, so it is written as late as possible.
+   */
+  const mark = Effect.fnUntraced(function* (entry: SendEntry, claim: Claim): Effect.fn.Return<boolean, unknown> {
+    const to: SendEntry = { ...entry, begun: crypto.randomUUID() }
+    const options = { attempts: claim.attempts, from: claim.element, to: yield* Effect.orDie(encodeEntry(to)) }
+    // A connection that breaks leaves open whether the row was changed.
+    let isUncertain = false
+    for (;;) {
+      const changed = yield* Effect.exit(table.mark(queue, claim.id, options))
+      if (Exit.isSuccess(changed)) {
+        if (changed.value || !isUncertain) return changed.value
+        const row = yield* Effect.exit(table.find(queue, claim.id))
+        if (Exit.isSuccess(row)) {
+          const stored = Option.getOrUndefined(yield* Effect.option(decodeEntry(row.value?.element)))
+          return stored?._tag === "Send" && stored.begun === to.begun
+        }
+      }
+      isUncertain = true
+      yield* Effect.sleep("1 second")
+    }
+  })
+
+  /** Sends a ticket once. `undefined` if another process sends it. */
   const sendOnce = Effect.fnUntraced(function* (
     entry: SendEntry,
+    claim: Claim,
     ticket: NewTicket,
-    { account, create, onStop }: Sender,
+    { account, create, onStop, runsHooks }: Sender,
     state: WorkerState
-  ): Effect.fn.Return<Next> {
+  ): Effect.fn.Return<Next | undefined> {
     // What is known about the ticket is not lost if a logger fails.
     const report = (finding: Finding, ticketId?: TicketId) => Effect.ignoreCause(account.report(finding, ticketId))
     const sentAt = yield* DateTime.now
-    const write: ObservedWrite = { isObserved: false, attempt: undefined }
-    const mayStop = () => write.isObserved && write.attempt?.isHandedOver !== true
+    let isMarked = false
+    let isRefused = false
+    const beforeSend = Effect.suspend(() => (isMarked ? Effect.succeed(true) : Effect.orDie(mark(entry, claim)))).pipe(
+      Effect.flatMap((isOurs) => {
+        isMarked = isOurs
+        isRefused = !isOurs
+        return isOurs ? Effect.void : Effect.interrupt
+      })
+    )
+    const write: ObservedWrite = { beforeSend, isObserved: false, attempt: undefined }
+    const mayStop = () => !isMarked || (write.isObserved && write.attempt?.isHandedOver !== true)
     const context = yield* Effect.context()
     const fiber = Effect.runForkWith(context)(
       Effect.provideService(
-        Effect.suspend(() => create(ticket)),
+        Effect.andThen(
+          runsHooks ? Effect.void : beforeSend,
+          Effect.suspend(() => create(ticket))
+        ),
         CurrentWrite,
         write
       )
@@ -245,6 +284,7 @@ export const makeOutbox = ({
     }
     unsubscribe()
     const exit = yield* Fiber.await(fiber)
+    if (isRefused) return undefined
 
     if (Exit.isSuccess(exit)) {
       yield* report(responded, exit.value.ticketId)
@@ -290,8 +330,11 @@ export const makeOutbox = ({
     }
   })
 
-  const tooOld = Effect.fnUntraced(function* ({ n, submittedAt }: SendEntry): Effect.fn.Return<boolean, unknown> {
-    if (n > 1) return false
+  const tooOld = Effect.fnUntraced(function* (
+    { n, submittedAt }: SendEntry,
+    { attempts }: Claim
+  ): Effect.fn.Return<boolean, unknown> {
+    if (n > 1 || attempts > 1) return false
     const now = yield* Clock.currentTimeMillis
     const limit = Duration.toMillis(maxAge)
     return now - submittedAt > limit && now - submittedAt - (yield* closedMillis(submittedAt, now)) > limit
@@ -327,7 +370,7 @@ export const makeOutbox = ({
           state
         )
         if (!isStored) return again("the next entry could not be stored")
-        if (next._tag === "Verdict" && claim.attempts === 1 && mayHaveLostClaim()) {
+        if (next._tag === "Verdict" && next.verdict._tag !== "Ambiguous" && mayHaveLostClaim()) {
           // Another process may have written the next entry before, without knowing what happened.
           yield* persistently(
             offer({ _tag: "Late", ...common, n, verdict: next.verdict, at }, rowId(id, "late")),
@@ -338,8 +381,7 @@ export const makeOutbox = ({
         return done
       })
 
-    if (claim.attempts > 1) {
-      // The process that held the claim before may have sent the ticket.
+    if (entry.begun !== undefined) {
       return yield* write({
         _tag: "Verdict",
         verdict: evidence(entry, "the process that was to send it ended without a report")
@@ -349,12 +391,11 @@ export const makeOutbox = ({
     for (;;) {
       const read = yield* Effect.exit(
         Effect.gen(function* () {
-          if (yield* tooOld(entry)) return "TooOld" as const
-          const content = yield* contents.load(ref).pipe(
+          if (yield* tooOld(entry, claim)) return "TooOld" as const
+          return yield* contents.load(ref).pipe(
             Effect.map((ticket) => ({ ticket })),
             Effect.catchTag("ContentDamaged", ({ issue }) => Effect.succeed({ issue }))
           )
-          return { content, row: yield* table.find(queue, claim.id) }
         })
       )
       if (Exit.isFailure(read)) {
@@ -367,16 +408,12 @@ export const makeOutbox = ({
         const reason = `no worker has sent it within ${Duration.format(maxAge)}`
         return yield* write({ _tag: "Verdict", verdict: { _tag: "NotSent", reason } })
       }
-      const { content, row } = read.value
-      if ("issue" in content) {
-        return yield* write({ _tag: "Verdict", verdict: { _tag: "NotSent", reason: content.issue } })
-      }
-      // Frozen or cut off from the store: another process may have claimed it meanwhile.
-      if (row === undefined || row.attempts !== 1 || row.state !== "pending" || mayHaveLostClaim()) {
-        return yield* write({ _tag: "Resend", delay: Duration.zero, tries: entry.tries })
+      if ("issue" in read.value) {
+        return yield* write({ _tag: "Verdict", verdict: { _tag: "NotSent", reason: read.value.issue } })
       }
       if (state.isStopping || !sender.account.isOpen()) return returned
-      return yield* write(yield* sendOnce(entry, content.ticket, sender, state))
+      const next = yield* sendOnce(entry, claim, read.value.ticket, sender, state)
+      return next === undefined ? again("another process sends it") : yield* write(next)
     }
   })
 

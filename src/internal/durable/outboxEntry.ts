@@ -39,7 +39,9 @@ export const OutboxEntry = Schema.TaggedUnion({
     /** Distinguishes two submits with the same content. */
     nonce: Schema.String,
     /** How often the ticket was not sent. */
-    tries: Schema.Int
+    tries: Schema.Int,
+    /** Set by the process that sends the ticket, right before it does. Each process has another value. */
+    begun: Schema.optionalKey(Schema.String)
   },
   Verdict: {
     ...common,

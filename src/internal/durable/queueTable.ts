@@ -47,6 +47,14 @@ export interface QueueTable {
   readonly counts: (queues: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<QueueCount>, SqlError>
   /** Completes a pending row. A worker that holds it changes nothing after that. `false` if it was not pending. */
   readonly complete: (queue: string, id: string) => Effect.Effect<boolean, SqlError>
+  /**
+   * Replaces the element of a pending row. `false` if it was replaced or claimed since it was read.
+   */
+  readonly mark: (
+    queue: string,
+    id: string,
+    options: { readonly attempts: number; readonly from: unknown; readonly to: unknown }
+  ) => Effect.Effect<boolean, SqlError>
   /** Replaces the element of a row. */
   readonly replace: (queue: string, id: string, element: unknown) => Effect.Effect<void, SqlError>
   /** Makes a row that is not pending available again, without the claim that ended it. `false` if it was pending. */
@@ -122,6 +130,13 @@ export const makeQueueTable = (client: SqlClient, tableName: string): QueueTable
       Effect.map(
         sql`UPDATE ${table} SET state = 'completed', updated_at = ${now}
           WHERE id = ${id} AND queue_name = ${queue} AND state = 'pending' RETURNING sequence`,
+        changed
+      ),
+    mark: (queue, id, { attempts, from, to }) =>
+      Effect.map(
+        sql`UPDATE ${table} SET element = ${JSON.stringify(to)}
+          WHERE id = ${id} AND queue_name = ${queue} AND state = 'pending'
+          AND attempts = ${attempts} AND element = ${JSON.stringify(from)} RETURNING sequence`,
         changed
       ),
     replace: (queue, id, element) =>

@@ -49,7 +49,13 @@ export const runWorker = ({
   readonly grace: Duration.Duration
 }): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const account = yield* makeAccount({ retrieve: tickets.retrieve, view }, outbox?.engine.recordClosed)
+    const account = yield* makeAccount({
+      retrieve: tickets.retrieve,
+      view,
+      // In an outage, each ticket that is sent may be ambiguous.
+      isKnown: outbox === undefined || outbox.concurrency === 0,
+      onClosed: outbox?.engine.recordClosed
+    })
     const worker = yield* makeWorker(grace)
     if (outbox !== undefined) {
       const { concurrency, engine } = outbox
@@ -60,7 +66,12 @@ export const runWorker = ({
         // More would wait at the gate, and be ambiguous if this process were killed.
         concurrency: Math.min(concurrency, view?.maxConcurrency ?? concurrency),
         ready: account.opened,
-        handle: engine.outbox.handle({ create: tickets.create, account, onStop: worker.onStop })
+        handle: engine.outbox.handle({
+          create: tickets.create,
+          account,
+          onStop: worker.onStop,
+          runsHooks: view !== undefined
+        })
       })
     }
     const { concurrency, engine } = tracker

@@ -339,10 +339,7 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
 const checkMillis = 250
 
 /** Ends a poll at the deadline, or if it waits for the gate for too long. */
-const untilHeld = (
-  poll: Poll,
-  remaining: () => number
-): Effect.Effect<{ readonly _tag: "Held" | "Overdue" }> =>
+const untilHeld = (poll: Poll, remaining: () => number): Effect.Effect<{ readonly _tag: "Held" | "Overdue" }> =>
   Effect.gen(function* () {
     for (let held = 0; ;) {
       yield* Effect.sleep(Math.min(checkMillis, Math.max(remaining(), 0)))

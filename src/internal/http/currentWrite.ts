@@ -1,7 +1,10 @@
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 
-/** What a worker learns about the write that it sends, while the write is in flight. */
+/** What a worker knows about the write that it sends, and its hook in the client. */
 export interface ObservedWrite {
+  /** Runs once there is a token and a permit, right before the first attempt. It interrupts the write to prevent it. */
+  readonly beforeSend: Effect.Effect<void>
   /** Whether the write has reached the client of the account. A replaced `SupportTickets` may send it elsewhere. */
   isObserved: boolean
   /** The attempt that sends it. Absent while it waits for a token, the account gate or a retry. */

@@ -30,7 +30,7 @@ import { token } from "../options.ts"
 import type { AccountErrors } from "./accountErrors.ts"
 import type { AccountGate, Permit, Visit } from "./accountGate.ts"
 import { CurrentPoll } from "./currentPoll.ts"
-import { CurrentWrite } from "./currentWrite.ts"
+import { CurrentWrite, type ObservedWrite } from "./currentWrite.ts"
 import type { Detach } from "./detach.ts"
 import { isTransient, retryWith, wasNotSent } from "./retry.ts"
 import { Attempt, type SendOnce } from "./sendOnce.ts"
@@ -170,6 +170,20 @@ export const makeExecute = ({
 
     /** Sends the request once. */
     const send = (call: Call, token: Redacted.Redacted): Effect.Effect<A, TokenRefused | ApiError | RipioHttpError> => {
+      const write = isWrite ? call.fiber.getRef(CurrentWrite) : undefined
+      return write === undefined
+        ? sendNow(call, token, undefined)
+        : Effect.andThen(
+            write.beforeSend,
+            Effect.suspend(() => sendNow(call, token, write))
+          )
+    }
+
+    const sendNow = (
+      call: Call,
+      token: Redacted.Redacted,
+      write: ObservedWrite | undefined
+    ): Effect.Effect<A, TokenRefused | ApiError | RipioHttpError> => {
       const { context } = call.fiber
       const attempts = ++call.attempts
       if (call.permit !== undefined) call.permit.isSent = true
@@ -183,7 +197,6 @@ export const makeExecute = ({
         onSuccess: (response) => toResult(response, token, attempts)
       })
       if (sending === undefined) return result
-      const write = call.fiber.getRef(CurrentWrite)
       if (write !== undefined) write.attempt = sending
       let permit: Permit | undefined
       return detach(withoutLoss(result, { operation, sending, attempts, secrets }), {
