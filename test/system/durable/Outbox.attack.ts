@@ -17,6 +17,12 @@ const kills = (count: number, ids: ReadonlyArray<string>, signal: "SIGKILL" | "S
   }
 }
 
+/** The submissions whose response the API has sent, and that have no event yet. */
+const unreported = async ({ api, workers }: Target) => {
+  const reported = new Set(workers.events().map(({ id }) => id))
+  return (await api.report()).creates.filter(({ fate, marker }) => fate !== "429" && !reported.has(marker))
+}
+
 /** Kills the workers while the API refuses all requests. */
 const killsIn =
   (mode: "429" | "503", count: number, ids: ReadonlyArray<string>, signal: "SIGKILL" | "SIGTERM") =>
@@ -24,6 +30,8 @@ const killsIn =
     const { accounted, api, killAndStart, workers } = target
     await waitUntil(() => accounted() >= ids.length / 5, { describe: workers.logs })
     await api.set({ mode, retryAfterSeconds: sized(30, 8) })
+    // A ticket that was accepted before is reported before a worker is killed.
+    await waitUntil(async () => (await unreported(target)).length === 0, { describe: workers.logs })
     for (let kill = 0; kill < count; kill++) {
       await sleep(500 + Math.random() * 500)
       await killAndStart(kill % workers.size, signal)

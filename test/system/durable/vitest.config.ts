@@ -12,7 +12,7 @@ export default defineConfig({
     // Much of the time is waiting: for locks to expire, and for processes to start.
     sequence: { concurrent: true },
     maxConcurrency: 6,
-    testTimeout: 600_000,
+    testTimeout: 1_800_000,
     hookTimeout: 60_000
   }
 })

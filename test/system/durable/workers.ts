@@ -174,7 +174,7 @@ export const startWorkers = async (
 /** Waits until a condition holds. Throws after the timeout. */
 export const waitUntil = async (
   condition: () => boolean | Promise<boolean>,
-  { describe, timeout = 120_000 }: { readonly describe: () => string; readonly timeout?: number }
+  { describe, timeout = 300_000 }: { readonly describe: () => string; readonly timeout?: number }
 ) => {
   const end = Date.now() + timeout
   while (!(await condition())) {
