@@ -3,7 +3,7 @@
  *
  * The demo runs on an embedded sandbox behind a real socket. With `RIPIO_CLIENT_ID`, `RIPIO_CLIENT_SECRET` and
  * `RIPIO_ENVIRONMENT` set, it runs on the real API: `npm run demo -- <ticketId>` follows a ticket, and
- * `npm run demo -- raise <customerId>` creates one.
+ * `npm run demo -- raise <customerId>` creates one. `npm run demo -- durable` shows durable work on the sandbox.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -179,5 +179,12 @@ const onRipio =
 const client = Ripio.layerConfig.pipe(Layer.provide(FetchTransport.layer))
 
 NodeRuntime.runMain(
-  process.env["RIPIO_CLIENT_ID"] === undefined ? onSandbox : report("on Ripio", Effect.provide(onRipio, client))
+  command === "durable"
+    ? Effect.flatMap(
+        Effect.promise(() => import("./durable.ts")),
+        ({ durableDemo }) => durableDemo
+      )
+    : process.env["RIPIO_CLIENT_ID"] === undefined
+      ? onSandbox
+      : report("on Ripio", Effect.provide(onRipio, client))
 )

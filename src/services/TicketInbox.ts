@@ -7,7 +7,9 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import type { PersistedQueueFactory } from "effect/persistence/PersistedQueue"
 import { hasProperty, isString } from "effect/Predicate"
@@ -130,6 +132,9 @@ const unlimitedAttempts = 2_147_483_647
 // Of an event that the queue passes on after its last attempt.
 const unknownFailure =
   "the failure of the last attempt was not stored: the process ended during it, dead letters could not be stored after it, or maxAttempts was decreased"
+
+// How long an event that is being handled may take to end when the inbox is no longer handled.
+const grace = Duration.seconds(20)
 
 /** The handler failed, and the event is to be repeated. */
 class AttemptFailed extends Data.TaggedError("AttemptFailed")<{ readonly cause: unknown }> {}
@@ -269,20 +274,22 @@ export const makeTicketInbox = Effect.fnUntraced(function* (
       )
 
     const worker = Effect.forever(handleNext)
-    const workers = Array.from(
-      { length: Result.getOrElse(positiveInt("concurrency", concurrency), () => 1) },
-      () => worker
+    const count = Result.getOrElse(positiveInt("concurrency", concurrency), () => 1)
+    return Effect.contextWith((context: Context.Context<R>) =>
+      Effect.callback<never>(() => {
+        hasHadHandler = true
+        runningHandlers++
+        const run = Effect.runForkWith(context)
+        const workers = Array.from({ length: count }, () => run(worker))
+        return Effect.suspend(() => {
+          // Before an event in one of the workers has ended.
+          runningHandlers--
+          for (const worker of workers) worker.interruptUnsafe()
+          // A store that does not respond would hold the process back for minutes.
+          return Effect.timeoutOption(Fiber.awaitAll(workers), grace)
+        })
+      })
     )
-    return Effect.suspend(() => {
-      hasHadHandler = true
-      runningHandlers++
-      // Interrupted together with the workers, and before an event in one of them has ended.
-      const watch = Effect.ensuring(
-        Effect.never,
-        Effect.sync(() => runningHandlers--)
-      )
-      return Effect.andThen(Effect.all([watch, ...workers], { concurrency: "unbounded", discard: true }), Effect.never)
-    })
   }
 
   const withIndex = <A>(use: (index: DeadLetterIndex) => Effect.Effect<A, InboxUnavailable>) =>

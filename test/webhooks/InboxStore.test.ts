@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
@@ -73,5 +74,31 @@ describe("an unavailable store", () => {
       assert.strictEqual(log.lines.length, 10)
       assert.include(log.lines[0], "cannot reach its store")
     })
+  )
+})
+
+describe("an inbox whose store does not respond", () => {
+  it.effect("lets its handler end 20 s after the interruption", () =>
+    Effect.gen(function* () {
+      const inbox = yield* TicketInbox
+      const handling = yield* Effect.forkChild(inbox.handle(() => Effect.void))
+      yield* TestClock.adjust("1 minute")
+      const ending = yield* Effect.forkChild(Fiber.interrupt(handling))
+      yield* TestClock.adjust("19 seconds")
+      assert.isUndefined(ending.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.isDefined(ending.pollUnsafe())
+    }).pipe(
+      Effect.provide(
+        TicketInboxLive.layerStore().pipe(
+          Layer.provide(
+            Layer.mock(PersistedQueue.PersistedQueueStore, {
+              // As while the store acknowledges an element to a database that is away.
+              take: () => Effect.uninterruptible(Effect.never)
+            })
+          )
+        )
+      )
+    )
   )
 })
