@@ -13,7 +13,8 @@ const parts = {
   hostile: "Hostile response",
   bundle: "Browser bundle",
   import: "Import",
-  types: "Type check"
+  types: "Type check",
+  durable: "Polling from a database"
 }
 const isPart = (name: string): name is keyof typeof parts => name in parts
 

@@ -52,6 +52,8 @@ describe.for(sqlStores)("the outbox on $name", ({ start }) => {
       ids,
       size: processes,
       api: { cutRate: 0.05 },
+      // The kills fall into the work.
+      worker: { pace: sized(60, 40) },
       disturb: kills(count, ids, "SIGKILL")
     })
     assert.isAtMost(comparison.ambiguousByAttack.length, count * 8)

@@ -16,11 +16,11 @@ export interface ApiSettings {
   retryAfterSeconds: number
 }
 
-/** A complete form that the API received. `cut before` created no ticket, `cut after` did. */
+/** A form that the API received. `aborted`, which is incomplete, and `cut before` created no ticket. `cut after` did. */
 export interface Create {
   readonly marker: string
   readonly at: number
-  readonly fate: "accepted" | "cut before" | "cut after" | "429" | "503"
+  readonly fate: "accepted" | "aborted" | "cut before" | "cut after" | "429" | "503"
   readonly ticketId?: string
 }
 

@@ -22,10 +22,16 @@ let firstRefusedAt: number | undefined
 const between = ([from, to]: readonly [number, number]) => from + Math.random() * (to - from)
 const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 
+/** The body, or what arrived of it before the connection ended. */
 const readBody = async (request: IncomingMessage) => {
   const chunks: Array<Buffer> = []
-  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
-  return Buffer.concat(chunks).toString("latin1")
+  const text = () => Buffer.concat(chunks).toString("latin1")
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
+    return { text: text(), isComplete: true }
+  } catch {
+    return { text: text(), isComplete: false }
+  }
 }
 
 const statusOf = (ticket: Ticket) => (Date.now() < ticket.settledAt ? "PENDING" : ticket.outcome)
@@ -68,12 +74,12 @@ const wireTicket = (ticket: Ticket) => {
 }
 
 const create = async (request: IncomingMessage, response: ServerResponse) => {
-  // A connection that ends before the form is complete creates no ticket.
-  const body = await readBody(request).catch(() => undefined)
-  const marker = body === undefined ? undefined : /marker:([\w.-]+);/u.exec(body)?.[1]
-  if (body === undefined || marker === undefined) return void response.socket?.destroy()
+  const { isComplete, text } = await readBody(request)
+  const marker = /marker:([\w.-]+);/u.exec(text)?.[1]
+  if (marker === undefined) return void response.socket?.destroy()
   const record = (fate: Create["fate"], ticketId?: string) =>
     creates.push({ marker, at: Date.now(), fate, ...(ticketId === undefined ? {} : { ticketId }) })
+  if (!isComplete) return void record("aborted")
   if (settings.mode !== "up") {
     record(settings.mode)
     return void refuse(response)

@@ -18,9 +18,9 @@ export interface Comparison {
   /** Submissions whose events contradict each other, or the API. */
   readonly contradictory: ReadonlyArray<string>
   readonly ambiguous: ReadonlyArray<string>
-  /** Ambiguous submissions to which the API did respond, or that it never received. */
+  /** Ambiguous submissions to which the API did respond, or that it did not receive. */
   readonly ambiguousByAttack: ReadonlyArray<string>
-  /** Ambiguous submissions that the API never received. */
+  /** Ambiguous submissions of which the API received nothing. */
   readonly ambiguousNeverSent: ReadonlyArray<string>
   /** The events that a handler received more than once. */
   readonly handledTwice: ReadonlyArray<string>

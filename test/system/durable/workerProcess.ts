@@ -7,4 +7,6 @@ const config = JSON.parse(process.argv[2] ?? "") as WorkerConfig
 const { main } = (await import(`./roles/${config.role}.ts`)) as {
   readonly main: (config: WorkerConfig) => Effect.Effect<unknown, unknown>
 }
+// A worker ends with the process that started it.
+process.on("disconnect", () => process.exit(1))
 NodeRuntime.runMain(main(config))

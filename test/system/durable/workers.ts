@@ -18,6 +18,8 @@ export interface WorkerConfig<S extends Store = Store> {
   /** The ids that this worker submits, and the file to which it appends those that are stored. */
   readonly ids: ReadonlyArray<string>
   readonly submitted: string
+  /** The time between two submissions, in milliseconds. */
+  readonly pace: number
   /** The numbers of concurrent submissions, polls and handlers. */
   readonly outbox: number
   readonly tracker: number
@@ -40,6 +42,7 @@ export interface WorkerOptions extends Pick<WorkerConfig, "role" | "store" | "ba
   /** The ids that are divided among the workers, and those that each of them has. */
   readonly ids?: ReadonlyArray<string>
   readonly sharedIds?: ReadonlyArray<string>
+  readonly pace?: number
   readonly outbox?: number
   readonly tracker?: number
   readonly handlers?: number
@@ -94,6 +97,7 @@ export const startWorkers = async (
 
   const start = async (index: number, changes: Partial<WorkerConfig> = {}) => {
     const config: WorkerConfig = {
+      pace: 0,
       outbox: 8,
       tracker: 16,
       handlers: 4,
@@ -165,9 +169,13 @@ export const startWorkers = async (
       rmSync(folder, { recursive: true, force: true })
     }
   }
-  const together = startsTogether ? indices : indices.slice(1)
-  if (!startsTogether) await start(0)
-  await Promise.all(together.map((index) => start(index)))
+  try {
+    if (!startsTogether) await start(0)
+    await Promise.all(indices.slice(startsTogether ? 0 : 1).map((index) => start(index)))
+  } catch (error) {
+    await workers[Symbol.asyncDispose]()
+    throw error
+  }
   return workers
 }
 

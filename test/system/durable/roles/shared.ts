@@ -38,7 +38,7 @@ export const newTicket = (id: string) =>
 
 /** Submits the ids of a worker, and continues where its previous process ended. */
 export const submitAll = <E, R>(
-  { ids, submitted }: Pick<WorkerConfig, "ids" | "submitted">,
+  { ids, pace, submitted }: Pick<WorkerConfig, "ids" | "pace" | "submitted">,
   submit: (id: string) => Effect.Effect<unknown, E, R>
 ) =>
   Effect.suspend(() => {
@@ -51,9 +51,10 @@ export const submitAll = <E, R>(
           return Effect.map(submit(id), () => appendLine(submitted, `${id} ${start} ${Date.now()}`))
         }).pipe(
           Effect.tapCause((cause) => Effect.logWarning("not submitted", cause)),
-          Effect.retry(Schedule.spaced("200 millis"))
+          Effect.retry(Schedule.spaced("200 millis")),
+          Effect.andThen(Effect.sleep(pace))
         ),
-      { concurrency: 8, discard: true }
+      { concurrency: pace === 0 ? 8 : 1, discard: true }
     )
   })
 
