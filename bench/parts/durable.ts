@@ -5,8 +5,8 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { setTimeout as sleep } from "node:timers/promises"
 import { runSync } from "../../scripts/run.ts"
-import { type Postgres, startPostgres } from "../../test/system/durable/postgres.ts"
-import { startRedis } from "../../test/system/durable/redis.ts"
+import { isPostgresInstalled, type Postgres, startPostgres } from "../../test/system/durable/postgres.ts"
+import { isRedisInstalled, startRedis } from "../../test/system/durable/redis.ts"
 import { median, type Options, table, worker } from "../harness.ts"
 
 export type Database =
@@ -162,7 +162,7 @@ const measureOne = async (
   }
 }
 
-const candidates = [
+const all = [
   { name: "the tracker on SQLite", candidate: "library", start: onSqlite },
   { name: "a lease table on SQLite", candidate: "lease", start: onSqlite },
   { name: "the tracker on PostgreSQL", candidate: "library", start: onPostgres },
@@ -170,6 +170,11 @@ const candidates = [
   { name: "pg-boss on PostgreSQL", candidate: "pgBoss", start: onPostgres },
   { name: "the tracker on Redis", candidate: "library", start: onRedis }
 ] as const
+
+/** Those whose database is installed. */
+const candidates = all.filter(
+  ({ start }) => (start !== onPostgres || isPostgresInstalled()) && (start !== onRedis || isRedisInstalled())
+)
 
 const typical = { tickets: 2000, polls: 10, concurrency: 32 }
 const saturated = { tickets: 5000, polls: 5, concurrency: 128 }

@@ -5,6 +5,7 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
+import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import * as SqlClient from "effect/sql/SqlClient"
 import { randomUUID } from "node:crypto"
@@ -54,24 +55,35 @@ const library = () => {
   })
   const handler = TicketInboxLive.handler(() => Effect.sync(() => handled++), { concurrency: 16 })
   const schedule = Schedule.spaced("1 second")
-  const layer =
-    database.kind === "redis"
-      ? handler.pipe(
-          Layer.provideMerge(TicketTrackerLive.worker({ concurrency })),
-          Layer.provideMerge(TicketTrackerLive.layer({ schedule })),
-          Layer.provideMerge(TicketInboxLive.layerStore()),
-          Layer.provide(PersistedQueue.layerStoreRedis({ prefix: "{ripio}:" })),
-          Layer.provide(NodeRedis.layer({ socket: { host: "127.0.0.1", port: database.port } }))
-        )
-      : Layer.merge(DurableTickets.worker({ tracker: concurrency }), handler).pipe(
-          Layer.provideMerge(DurableTickets.layer({ schedule })),
-          Layer.provide(sqlClient(database))
-        )
-  return Effect.gen(function* () {
+  const track = Effect.gen(function* () {
     const { track } = yield* TicketTracker
     yield* Effect.forEach(ids, (id) => track(id), { concurrency: 32, discard: true })
     yield* Effect.never
-  }).pipe(Effect.provide(layer.pipe(Layer.provide(stub))))
+  })
+  return database.kind === "redis"
+    ? track.pipe(
+        Effect.provide(
+          handler.pipe(
+            Layer.provideMerge(TicketTrackerLive.worker({ concurrency })),
+            Layer.provideMerge(TicketTrackerLive.layer({ schedule })),
+            Layer.provideMerge(TicketInboxLive.layerStore()),
+            Layer.provide(PersistedQueue.layerStoreRedis({ prefix: "{ripio}:" })),
+            Layer.provide(NodeRedis.layer({ socket: { host: "127.0.0.1", port: database.port } })),
+            Layer.provide(stub)
+          )
+        ),
+        Effect.orDie
+      )
+    : track.pipe(
+        Effect.provide(
+          Layer.merge(DurableTickets.worker({ tracker: concurrency }), handler).pipe(
+            Layer.provideMerge(DurableTickets.layer({ schedule })),
+            Layer.provide(sqlClient(database)),
+            Layer.provide(stub)
+          )
+        ),
+        Effect.orDie
+      )
 }
 
 /** What a program might do without the library: a table with a due time and a lease, and a table of events. */
@@ -185,7 +197,8 @@ const pgBoss = async () => {
 }
 
 const candidates = {
-  library: () => Effect.runPromise(Effect.scoped(Effect.orDie(library()))),
+  // The other candidates log nothing.
+  library: () => Effect.runPromise(Effect.provideService(library(), References.MinimumLogLevel, "Warn")),
   lease: () => Effect.runPromise(Effect.orDie(lease())),
   pgBoss
 }

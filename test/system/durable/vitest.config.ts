@@ -11,7 +11,7 @@ export default defineConfig({
     fileParallelism: false,
     // Much of the time is waiting: for locks to expire, and for processes to start.
     sequence: { concurrent: true },
-    maxConcurrency: 4,
+    maxConcurrency: 6,
     testTimeout: 1_800_000,
     hookTimeout: 60_000
   }
