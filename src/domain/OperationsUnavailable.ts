@@ -6,7 +6,8 @@
 import * as Schema from "effect/Schema"
 
 /**
- * An operation failed, because the database did. A change is made completely or not at all.
+ * An operation failed, because the database did or because an argument is invalid. A change is made completely or not at
+ * all.
  *
  * @category errors
  * @since 0.1.0
@@ -14,10 +15,14 @@ import * as Schema from "effect/Schema"
 export class OperationsUnavailable extends Schema.TaggedError<OperationsUnavailable>(
   "effect-ripio-tickets/OperationsUnavailable"
 )("OperationsUnavailable", {
+  /** What is wrong with an argument. */
+  issue: Schema.optional(Schema.String),
   /** The error of the database. */
-  cause: Schema.Defect()
+  cause: Schema.optional(Schema.Defect())
 }) {
   override get message() {
-    return "The operation failed, because the database did. Check the database and try again"
+    return this.issue === undefined
+      ? "The operation failed, because the database did. Check the database and try again"
+      : `The operation changed nothing: ${this.issue}`
   }
 }

@@ -14,7 +14,7 @@ import type { Connection } from "effect/sql/SqlConnection"
 import { classifySqliteError, SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
+import type { SQLInputValue, StatementSync } from "node:sqlite"
 
 /**
  * Where the database is.
@@ -36,6 +36,11 @@ const make = ({ filename }: Options) =>
   Effect.gen(function* () {
     const toError = (cause: unknown, operation: string) =>
       new SqlError({ reason: classifySqliteError(cause, { message: `SQLite could not ${operation}`, operation }) })
+    // Loaded here, because Bun and Node.js before 22.13 have no such module, and may use the rest of the entry point.
+    const { DatabaseSync } = yield* Effect.tryPromise({
+      try: () => import("node:sqlite"),
+      catch: (cause) => toError(cause, "be loaded. It needs Node.js 22.13 or newer")
+    })
     const database = yield* Effect.acquireRelease(
       Effect.try({
         try: () => {
@@ -89,16 +94,18 @@ const make = ({ filename }: Options) =>
 
     // There is one connection, which a transaction uses alone.
     const semaphore = yield* Semaphore.make(1)
+    const acquirer = Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.Scope
+        yield* restore(semaphore.take(1))
+        yield* Scope.addFinalizer(scope, semaphore.release(1))
+        return connection
+      })
+    )
     return yield* SqlClient.make({
-      acquirer: semaphore.withPermit(Effect.succeed(connection)),
-      transactionAcquirer: Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function* () {
-          const scope = yield* Scope.Scope
-          yield* restore(semaphore.take(1))
-          yield* Scope.addFinalizer(scope, semaphore.release(1))
-          return connection
-        })
-      ),
+      acquirer,
+      // For one statement. It must not run in a transaction that another fiber begins between the two.
+      borrower: (use) => semaphore.withPermit(use(connection)),
       // A transaction that reads first and writes later would fail at once if another process wrote in between.
       beginTransaction: "BEGIN IMMEDIATE",
       compiler: Statement.makeCompilerSqlite(),
@@ -134,7 +141,7 @@ const toInput = (value: unknown): SQLInputValue => {
  *
  * `node:sqlite` is synchronous, so each statement blocks the process for as long as the disk takes.
  *
- * Fails with `SqlError` if the file cannot be opened.
+ * Fails with `SqlError` if the file cannot be opened, or if the runtime has no `node:sqlite`: it needs Node.js 22.13 or newer.
  *
  * **Example** (A database for one machine)
  *

@@ -122,7 +122,11 @@ export const makeTicketOperations = ({
   readonly indexes: ReadonlyArray<readonly [QueueName, DeadLetterIndex]>
 }): TicketOperations["Service"] => {
   const run = <A>(effect: Effect.Effect<A, unknown>): Effect.Effect<A, OperationsUnavailable> =>
-    Effect.mapError(effect, (cause) => new OperationsUnavailable({ cause }))
+    effect.pipe(
+      // JavaScript may pass anything.
+      Effect.catchDefect((cause) => Effect.fail(cause)),
+      Effect.mapError((cause) => new OperationsUnavailable({ cause }))
+    )
 
   const count = Effect.gen(function* () {
     const counts = yield* table.counts([...Object.values(queues), ambiguousQueue])
@@ -225,18 +229,38 @@ export const makeTicketOperations = ({
 
   return TicketOperations.of({
     count: run(count),
-    list: (options) => run(list(options)),
+    list: (options) => run(Effect.suspend(() => list(options))),
     deadLetters: run(deadLetters),
     requeue: (dedupeKey) => run(requeue(dedupeKey)),
     untrack: (id) => (isTicketId(id) ? run(table.complete(queues.tracker, id)) : Effect.succeed(false)),
-    resolve: (id, resolution) =>
-      run(
-        Effect.flatMap(findAmbiguous(id), (submission: AmbiguousSubmission | undefined) =>
-          submission === undefined ? Effect.succeed(false) : outbox.resolve(submission, resolution)
-        )
-      ),
+    resolve: (id, input) => {
+      const resolution = readResolution(input)
+      return resolution === undefined
+        ? Effect.fail(
+            new OperationsUnavailable({
+              issue: `resolution: expected "resend", or a ticketId that is a UUID in lower case`
+            })
+          )
+        : run(
+            Effect.flatMap(findAmbiguous(id), (submission: AmbiguousSubmission | undefined) =>
+              submission === undefined ? Effect.succeed(false) : outbox.resolve(submission, resolution)
+            )
+          )
+    },
     purge: (id) => run(purge(id))
   })
+}
+
+/** Reads a resolution once. JavaScript may pass anything. */
+const readResolution = (resolution: unknown): { readonly ticketId: TicketId } | "resend" | undefined => {
+  try {
+    if (resolution === "resend") return resolution
+    const ticketId = hasProperty(resolution, "ticketId") ? resolution.ticketId : undefined
+    return isTicketId(ticketId) ? { ticketId } : undefined
+  } catch {
+    // A getter or a proxy.
+    return undefined
+  }
 }
 
 const withQueue =

@@ -308,6 +308,30 @@ describe("a submission", () => {
     )
   )
 
+  it.live("is not decided by a process that has lost its claim before it began, also when that ends", () =>
+    onDesk(
+      (desk) =>
+        Effect.gen(function* () {
+          yield* desk.working(
+            Effect.gen(function* () {
+              yield* desk.sandbox.awaitRequests("retrieve", 1)
+              yield* desk.sandbox.inject(Fault.latency("1 second"), { on: "retrieve" })
+              yield* desk.tracker.track(yield* desk.sandbox.seed({ outcome: "Pending" }))
+              yield* desk.sandbox.awaitRequests("retrieve", 2)
+              yield* submit(desk)
+              yield* Effect.sleep(300)
+              yield* desk.sql`UPDATE ripio_queue SET attempts = 2, acquired_by = 'another process',
+                element = json_set(element, '$.begun', 'another process') WHERE id = ${`${id}#1`}`
+            })
+          )
+          // The process that sends it writes the next row.
+          assert.deepStrictEqual(yield* desk.sql`SELECT id FROM ripio_queue WHERE id = ${`${id}#2`}`, [])
+          assert.strictEqual(yield* desk.sandbox.count("create"), 0)
+        }),
+      { sandbox: { gate: { concurrency: 1 } } }
+    )
+  )
+
   it.live("that certainly was not sent is sent again later", () =>
     onDesk(
       (desk) =>

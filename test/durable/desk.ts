@@ -61,11 +61,14 @@ export const onDesk = <A, E>(
     durable,
     filename = ":memory:",
     sandbox,
+    tickets = (tickets) => tickets,
     timing = "default"
   }: {
     readonly durable?: DurableTickets.Options
     readonly filename?: string
     readonly sandbox?: SandboxOptions & RequestOptions
+    /** Replaces the client of the account. */
+    readonly tickets?: (tickets: SupportTickets["Service"]) => SupportTickets["Service"]
     /** With short times, the claims of a worker that ended expire after a second. */
     readonly timing?: "default" | "short"
   } = {}
@@ -103,6 +106,7 @@ export const onDesk = <A, E>(
       DurableTickets.layer({ schedule: fastSchedule, ...durable }).pipe(
         Layer.provide(timing === "short" ? Layer.succeed(StoreTiming, shortTiming) : Layer.empty),
         Layer.provideMerge(NodeSqlite.layer({ filename })),
+        Layer.provideMerge(Layer.effect(SupportTickets, Effect.map(SupportTickets, tickets))),
         Layer.provideMerge(Sandbox.layerRipio({ seed: 0, ...sandbox }))
       )
     ),

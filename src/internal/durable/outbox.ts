@@ -214,10 +214,15 @@ export const makeOutbox = ({
   })
 
   /**
-   * Marks an entry as sent by this process. `false` if another process has claimed it meanwhile. A process that finds the
-   * mark does not send the ticket, so it is written as late as possible.
+   * Marks an entry as decided by this process, which then sends the ticket or writes why not. `false` if another process has
+   * claimed it meanwhile, or if that remains unknown because the worker ends. A process that finds the mark does not send the
+   * ticket, so it is written as late as possible.
    */
-  const mark = Effect.fnUntraced(function* (entry: SendEntry, claim: Claim): Effect.fn.Return<boolean, unknown> {
+  const mark = Effect.fnUntraced(function* (
+    entry: SendEntry,
+    claim: Claim,
+    state: WorkerState
+  ): Effect.fn.Return<boolean> {
     const to: SendEntry = { ...entry, begun: crypto.randomUUID() }
     const options = { attempts: claim.attempts, from: claim.element, to: yield* Effect.orDie(encodeEntry(to)) }
     // A connection that breaks leaves open whether the row was changed.
@@ -233,30 +238,35 @@ export const makeOutbox = ({
         }
       }
       isUncertain = true
+      if (state.isStopping) return false
       yield* Effect.sleep("1 second")
     }
   })
 
-  /** Sends a ticket once. `undefined` if another process sends it. */
+  /** Sends a ticket once. Without a mark, it certainly was not sent, and the entry stays the last one. */
   const sendOnce = Effect.fnUntraced(function* (
     entry: SendEntry,
     claim: Claim,
     ticket: NewTicket,
     { account, create, onStop, runsHooks }: Sender,
     state: WorkerState
-  ): Effect.fn.Return<Next | undefined> {
+  ): Effect.fn.Return<Next | Settlement> {
     // What is known about the ticket is not lost if a logger fails.
     const report = (finding: Finding, ticketId?: TicketId) => Effect.ignoreCause(account.report(finding, ticketId))
     const sentAt = yield* DateTime.now
     let isMarked = false
     let isRefused = false
-    const beforeSend = Effect.suspend(() => (isMarked ? Effect.succeed(true) : Effect.orDie(mark(entry, claim)))).pipe(
-      Effect.flatMap((isOurs) => {
-        isMarked = isOurs
-        isRefused = !isOurs
-        return isOurs ? Effect.void : Effect.interrupt
-      })
+    // Not interrupted in between, so that it is known whether the entry has the mark.
+    const markOnce = Effect.uninterruptible(
+      Effect.suspend(() => (isMarked ? Effect.succeed(true) : mark(entry, claim, state))).pipe(
+        Effect.map((isOurs) => {
+          isMarked = isOurs
+          isRefused = !isOurs
+          return isOurs
+        })
+      )
     )
+    const beforeSend = Effect.flatMap(markOnce, (isOurs) => (isOurs ? Effect.void : Effect.interrupt))
     const write: ObservedWrite = { beforeSend, isObserved: false, attempt: undefined }
     const mayStop = () => !isMarked || (write.isObserved && write.attempt?.isHandedOver !== true)
     const context = yield* Effect.context()
@@ -284,7 +294,26 @@ export const makeOutbox = ({
     }
     unsubscribe()
     const exit = yield* Fiber.await(fiber)
-    if (isRefused) return undefined
+    if (isRefused) return again("another process sends it")
+
+    /** What follows a request that certainly was not sent, or whose failure created no ticket. */
+    const notSent = Effect.fnUntraced(function* (
+      reason: string,
+      atLeast: Duration.Duration
+    ): Effect.fn.Return<Next | Settlement> {
+      const tries = isMarked ? entry.tries + 1 : entry.tries + claim.attempts
+      const scheduled = yield* delayAt(retry, tries)
+      if (scheduled === undefined) return yield* giveUp(reason)
+      const delay = Duration.max(scheduled, atLeast)
+      return isMarked ? { _tag: "Resend", tries, delay } : again(reason, delay)
+    })
+    const giveUp = (reason: string): Effect.Effect<Next | Settlement> =>
+      Effect.map(markOnce, (isOurs) =>
+        isOurs ? { _tag: "Verdict", verdict: { _tag: "NotSent", reason } } : again("another process sends it")
+      )
+    const sentLater: Next | Settlement = isMarked
+      ? { _tag: "Resend", delay: Duration.zero, tries: entry.tries }
+      : returned
 
     if (Exit.isSuccess(exit)) {
       yield* report(responded, exit.value.ticketId)
@@ -292,9 +321,11 @@ export const makeOutbox = ({
     }
     const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
     if (error === undefined) {
-      if (isStopped && mayStop()) return { _tag: "Resend", delay: Duration.zero, tries: entry.tries }
+      if (isStopped && mayStop()) return sentLater
       const reason = sanitize.text(`the request ended without a result: ${describe(Cause.squash(exit.cause))}`)
-      return { _tag: "Verdict", verdict: evidence(entry, reason, { sentAt }) }
+      return isMarked
+        ? { _tag: "Verdict", verdict: evidence(entry, reason, { sentAt }) }
+        : yield* notSent(reason, Duration.zero)
     }
     switch (error._tag) {
       case "TicketRejected":
@@ -315,17 +346,12 @@ export const makeOutbox = ({
       case "NotEnabled":
       case "Unauthenticated":
         yield* report(findingOf(error))
-        return { _tag: "Resend", delay: Duration.zero, tries: entry.tries }
+        return sentLater
       case "RipioHttpError": {
         yield* report(findingOf(error))
-        if (error.reason._tag === "InvalidRequest") {
-          return { _tag: "Verdict", verdict: { _tag: "NotSent", reason: error.message } }
-        }
-        const tries = entry.tries + 1
-        const delay = yield* delayAt(retry, tries)
-        return delay === undefined
-          ? { _tag: "Verdict", verdict: { _tag: "NotSent", reason: error.message } }
-          : { _tag: "Resend", tries, delay: Duration.max(delay, requestedDelay(error) ?? Duration.zero) }
+        return error.reason._tag === "InvalidRequest"
+          ? yield* giveUp(error.message)
+          : yield* notSent(error.message, requestedDelay(error) ?? Duration.zero)
       }
     }
   })
@@ -391,7 +417,7 @@ export const makeOutbox = ({
     for (;;) {
       const read = yield* Effect.exit(
         Effect.gen(function* () {
-          if (yield* tooOld(entry, claim)) return "TooOld" as const
+          if (yield* tooOld(entry, claim)) return { issue: `no worker has sent it within ${Duration.format(maxAge)}` }
           return yield* contents.load(ref).pipe(
             Effect.map((ticket) => ({ ticket })),
             Effect.catchTag("ContentDamaged", ({ issue }) => Effect.succeed({ issue }))
@@ -404,16 +430,15 @@ export const makeOutbox = ({
         yield* Effect.sleep("1 second")
         continue
       }
-      if (read.value === "TooOld") {
-        const reason = `no worker has sent it within ${Duration.format(maxAge)}`
-        return yield* write({ _tag: "Verdict", verdict: { _tag: "NotSent", reason } })
-      }
       if ("issue" in read.value) {
-        return yield* write({ _tag: "Verdict", verdict: { _tag: "NotSent", reason: read.value.issue } })
+        const { issue } = read.value
+        return (yield* mark(entry, claim, state))
+          ? yield* write({ _tag: "Verdict", verdict: { _tag: "NotSent", reason: issue } })
+          : again("another process decides about it")
       }
       if (state.isStopping || !sender.account.isOpen()) return returned
       const next = yield* sendOnce(entry, claim, read.value.ticket, sender, state)
-      return next === undefined ? again("another process sends it") : yield* write(next)
+      return next._tag === "Verdict" || next._tag === "Resend" ? yield* write(next) : next
     }
   })
 
