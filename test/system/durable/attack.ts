@@ -8,6 +8,7 @@ import { sleep, startWorkers, waitUntil, type WorkerOptions, type Workers } from
 
 /** What an attack acts on. */
 export interface Target {
+  readonly testStore: SqlTestStore
   readonly api: Api
   readonly workers: Workers
   /** The number of submissions with a final event. */
@@ -76,6 +77,7 @@ export const attackSubmissions = async (attack: Attack): Promise<Result> => {
     if (signal === "SIGTERM") exits.push(exit)
   }
   await disturb({
+    testStore,
     api,
     workers,
     accounted,

@@ -20,12 +20,12 @@ export interface TestStore<S extends Store = Store> extends AsyncDisposable {
   readonly store: S
   /** Adds an element to a queue of `PersistedQueue` without the library. */
   readonly insert: (row: Row) => void
-  /** The elements of durable work that are not settled. No process may use an SQLite database meanwhile. */
+  /** The elements of durable work that are not settled. */
   readonly unsettled: () => ReadonlyArray<string>
 }
 
 export interface SqlTestStore extends TestStore<SqlStore> {
-  /** The columns of the rows, as text. No process may use an SQLite database meanwhile. */
+  /** The columns of the rows, as text. */
   readonly query: (sql: string) => ReadonlyArray<ReadonlyArray<string>>
 }
 
@@ -43,7 +43,7 @@ const startSqlite = async (): Promise<SqlTestStore> => {
   const folder = mkdtempSync(join(tmpdir(), "sqlite-"))
   const file = join(folder, "tickets.sqlite")
   const query = (sql: string) => {
-    using database = new DatabaseSync(file)
+    using database = new DatabaseSync(file, { timeout: 5000 })
     return database
       .prepare(sql)
       .all()
