@@ -40,13 +40,19 @@ const tracking = <A, E>(
     readonly polls: Effect.Effect<ReadonlyArray<number>>
   }) => Effect.Effect<A, E>,
   {
+    hasGate = false,
     options,
     worker
-  }: { readonly options?: TicketTrackerLive.Options; readonly worker?: TicketTrackerLive.WorkerOptions } = {}
+  }: {
+    /** Whether the worker sees the account gate, and not a client that counts polls. */
+    readonly hasGate?: boolean
+    readonly options?: TicketTrackerLive.Options
+    readonly worker?: TicketTrackerLive.WorkerOptions
+  } = {}
 ) => {
   const logs: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => {
-    logs.push(`${logLevel}: ${String(message)}`)
+  const logger = Logger.make(({ cause, logLevel, message }) => {
+    logs.push(`${logLevel}: ${String(message)} ${String(cause)}`)
   })
   const times: Array<number> = []
   // Counts the polls where the worker sends them.
@@ -82,7 +88,7 @@ const tracking = <A, E>(
         Layer.provideMerge(TicketTrackerLive.layer({ schedule, ...options })),
         Layer.provideMerge(TicketInboxLive.layer()),
         Layer.provideMerge(Layer.merge(PersistedQueue.layerStoreMemory, KeyValueStore.layerMemory)),
-        Layer.provideMerge(counted),
+        Layer.provideMerge(hasGate ? Layer.empty : counted),
         Layer.provideMerge(Sandbox.layerRipio({ seed: 0 })),
         Layer.provideMerge(TicketOutcomesLive.layer())
       )
@@ -156,6 +162,7 @@ describe("a tracked ticket", () => {
             assert.deepStrictEqual(events, [])
             yield* TestClock.adjust("1 millis")
             const count = (yield* polls).length
+            assert.deepStrictEqual(yield* polls, [0, 1000, 2500, 4750, 8125, 13_188])
             assert.deepStrictEqual(events, [
               {
                 _tag: "TrackingOverdue",
@@ -271,6 +278,48 @@ describe("a tracked ticket", () => {
         assert.deepInclude(events[0], { _tag: "TrackingOverdue", issuedAt: DateTime.makeUnsafe(60_000) })
         assert.deepNestedInclude(events[0], { "lastError._tag": "NotEnabled" })
       })
+    )
+  )
+
+  it.effect("is polled by one probe at a time in an outage, and is overdue meanwhile", () =>
+    tracking(
+      ({ events, logs, sandbox, tracker }) =>
+        Effect.gen(function* () {
+          yield* sandbox.inject(Fault.gatewayHtml(503), { on: "retrieve", times: "forever" })
+          for (let index = 0; index < 50; index++) {
+            yield* tracker.track(yield* sandbox.seed({ after: 0 }), { deadline: index < 10 ? "5 minutes" : "1 hour" })
+          }
+          yield* TestClock.adjust("15 minutes")
+          // The first polls of all, and then one every 10 s at most.
+          assert.isAtMost(yield* sandbox.count("retrieve"), 50 + 110)
+          assert.deepStrictEqual(
+            tagsOf(events),
+            Array.from({ length: 10 }, () => "TrackingOverdue")
+          )
+          assert.deepNestedInclude(events[0], { "lastError._tag": "RipioHttpError" })
+          yield* sandbox.clearFaults
+          yield* TestClock.adjust("2 minutes")
+          assert.strictEqual(tagsOf(events).filter((tag) => tag === "TicketCreated").length, 40)
+          assert.strictEqual(logs.filter((line) => line.startsWith("Warn: The Ripio API is down")).length, 1)
+        }),
+      { hasGate: true, options: { schedule: Schedule.spaced("30 seconds") } }
+    )
+  )
+
+  it.effect("is put off until the end of a pause that another ticket's response asked for", () =>
+    tracking(
+      ({ events, sandbox, tracker }) =>
+        Effect.gen(function* () {
+          yield* sandbox.inject(Fault.rateLimited({ retryAfter: 60 }), { on: "retrieve" })
+          yield* tracker.track(yield* sandbox.seed({ after: 0 }))
+          yield* TestClock.adjust(0)
+          yield* tracker.track(yield* sandbox.seed({ after: 0 }))
+          yield* TestClock.adjust("59 seconds")
+          assert.strictEqual(yield* sandbox.count("retrieve"), 1)
+          yield* TestClock.adjust("20 seconds")
+          assert.deepStrictEqual(tagsOf(events), ["TicketCreated", "TicketCreated"])
+        }),
+      { hasGate: true }
     )
   )
 

@@ -204,7 +204,11 @@ export const makeAccount = ({
       opened: Effect.suspend(function wait(): Effect.Effect<void> {
         return isOpenNow() ? Effect.void : Effect.andThen(opened.await, Effect.suspend(wait))
       }),
-      pollsHeldFor,
+      pollsHeldFor: () => {
+        // Wakes the probe of an outage.
+        isOpenNow()
+        return pollsHeldFor()
+      },
       lastFailure: () => refused ?? view?.lastFailure,
       report
     }

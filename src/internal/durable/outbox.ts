@@ -297,17 +297,17 @@ export const makeOutbox = ({
     if (isRefused) return again("another process sends it")
 
     /** What follows a request that certainly was not sent, or whose failure created no ticket. */
-    const notSent = Effect.fnUntraced(function* (
+    const retryUnsent = Effect.fnUntraced(function* (
       reason: string,
       atLeast: Duration.Duration
     ): Effect.fn.Return<Next | Settlement> {
       const tries = isMarked ? entry.tries + 1 : entry.tries + claim.attempts
       const scheduled = yield* delayAt(retry, tries)
-      if (scheduled === undefined) return yield* giveUp(reason)
+      if (scheduled === undefined) return yield* endUnsent(reason)
       const delay = Duration.max(scheduled, atLeast)
       return isMarked ? { _tag: "Resend", tries, delay } : again(reason, delay)
     })
-    const giveUp = (reason: string): Effect.Effect<Next | Settlement> =>
+    const endUnsent = (reason: string): Effect.Effect<Next | Settlement> =>
       Effect.map(markOnce, (isOurs) =>
         isOurs ? { _tag: "Verdict", verdict: { _tag: "NotSent", reason } } : again("another process sends it")
       )
@@ -325,7 +325,7 @@ export const makeOutbox = ({
       const reason = sanitize.text(`the request ended without a result: ${describe(Cause.squash(exit.cause))}`)
       return isMarked
         ? { _tag: "Verdict", verdict: evidence(entry, reason, { sentAt }) }
-        : yield* notSent(reason, Duration.zero)
+        : yield* retryUnsent(reason, Duration.zero)
     }
     switch (error._tag) {
       case "TicketRejected":
@@ -350,8 +350,8 @@ export const makeOutbox = ({
       case "RipioHttpError": {
         yield* report(findingOf(error))
         return error.reason._tag === "InvalidRequest"
-          ? yield* giveUp(error.message)
-          : yield* notSent(error.message, requestedDelay(error) ?? Duration.zero)
+          ? yield* endUnsent(error.message)
+          : yield* retryUnsent(error.message, requestedDelay(error) ?? Duration.zero)
       }
     }
   })

@@ -76,6 +76,9 @@ export interface Tracker {
 // Stores delay by whole seconds and poll once a second, so the last moments before a deadline are waited for in memory.
 const wakeUpMillis = 2500
 
+// SQLite may be early by a second. What is handled this close to its deadline waits for it, and is not polled again.
+const lastMoments = wakeUpMillis + 1100
+
 // A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
 const maxPause = Duration.hours(1)
 
@@ -224,7 +227,7 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
       const left = remaining()
       return Duration.toMillis(delay) < left - wakeUpMillis
         ? again(delay, reason)
-        : again(Duration.millis(Math.max(Math.floor((left - wakeUpMillis) / 1000) * 1000, 0)), reason)
+        : again(Duration.millis(Math.max(left - wakeUpMillis, 0)), reason)
     }
 
     const known = outcomes === undefined ? Option.none() : yield* outcomes.get(ticketId)
@@ -232,7 +235,7 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
 
     const left = remaining()
     if (left <= 0) return yield* overdue()
-    if (polls > 0 && left <= wakeUpMillis) {
+    if (polls > 0 && left <= lastMoments) {
       const isStopped = yield* Effect.raceFirst(Effect.as(Effect.sleep(left), false), Effect.as(state.stopped, true))
       return isStopped ? returned : yield* overdue()
     }
