@@ -1,7 +1,7 @@
 // When tickets are polled, on real databases, which count whole seconds. These tests measure time, and send little at a time.
 import { assert, describe, it } from "vitest"
 import { startApi } from "./api.ts"
-import { printFigures, sized } from "./sizes.ts"
+import { isFull, printFigures, sized } from "./sizes.ts"
 import { lock } from "./stores.ts"
 import { allStores } from "./testStores.ts"
 import { sleep, startWorkers, waitUntil, type Workers } from "./workers.ts"
@@ -12,7 +12,7 @@ const outcomesOf = (workers: Workers) => new Set(workers.events().map(({ ticketI
 const longestGap = (polls: ReadonlyArray<number>, settledAt: number) =>
   Math.max(0, ...polls.slice(1).map((at, index) => Math.min(at, settledAt) - (polls[index] ?? at)))
 
-describe.for(allStores)("the tracker on $name", ({ start }) => {
+describe.for(allStores)("the tracker on $name", { concurrent: !isFull }, ({ start }) => {
   it("polls the tickets of a killed process after its lock has expired", async () => {
     await using testStore = await start()
     await using api = await startApi({ pendingFor: sized([22_000, 25_000], [15_000, 17_000]) })

@@ -12,7 +12,7 @@ const outcomesOf = (workers: Workers) => new Set(workers.events().map(({ ticketI
 describe.for(allStores)("the tracker on $name", ({ start }) => {
   it("loses no outcome while processes are killed and webhooks arrive", async () => {
     await using testStore = await start()
-    await using api = await startApi({ pendingFor: sized([5000, 25_000], [5000, 15_000]) })
+    await using api = await startApi({ pendingFor: sized([15_000, 45_000], [5000, 15_000]) })
     const count = sized(500, 120)
     const kills = sized(6, 3)
     const ids = await api.addTickets(count)
@@ -61,6 +61,7 @@ describe.for(allStores)("the tracker on $name", ({ start }) => {
     assert.deepStrictEqual(pending, [])
     assert.deepStrictEqual(contradictory, [])
     assert.isAtMost(handledTwice.length, 4 * kills)
-    assert.isAtMost(superfluous.length, 20)
+    // On Redis, a webhook ends the polls of the process that received it.
+    if (testStore.store.kind !== "redis") assert.isAtMost(superfluous.length, 20)
   })
 })

@@ -16,12 +16,9 @@ export interface HandledEvent {
 /** Appends one line. A line is written whole, also if the process is killed or another one writes. */
 export const appendLine = (file: string, line: string) => appendFileSync(file, `${line}\n`)
 
+/** The complete lines of a file that other processes may be writing. */
 export const readLines = (file: string): ReadonlyArray<string> =>
-  existsSync(file)
-    ? readFileSync(file, "utf8")
-        .split("\n")
-        .filter((line) => line !== "")
-    : []
+  existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : []
 
 export const appendEvent = (file: string, event: Omit<HandledEvent, "at" | "pid">) =>
   appendLine(file, JSON.stringify({ ...event, at: Date.now(), pid: process.pid }))
