@@ -51,6 +51,8 @@ describe("a worker", () => {
               yield* Effect.sleep(1000)
               // Those that were in flight when it began.
               assert.isAtMost(yield* desk.sandbox.count("create"), 2)
+              // They are reported although the account is closed.
+              assert.deepStrictEqual(new Set(tagsOf(desk.events)), new Set<InboxEvent["_tag"]>(["SubmissionAmbiguous"]))
               yield* desk.sandbox.clearFaults
               yield* until(() => desk.events.length >= 10)
             }),

@@ -98,6 +98,9 @@ export interface Outbox {
   ) => Effect.Effect<boolean, unknown>
 }
 
+// A verdict is settled where it was given. Other workers see it only if that process ends in between.
+const settleDelay = Duration.seconds(5)
+
 const again = (reason: string, delay = Duration.seconds(1)): Settlement => ({ _tag: "Again", delay, reason })
 
 /** What the worker writes as the next entry of a submission. */
@@ -392,7 +395,7 @@ export const makeOutbox = ({
                 rowId(id, n + 1),
                 next.delay
               )
-            : offer({ _tag: "Verdict", ...common, n: n + 1, verdict: next.verdict, at }, rowId(id, n + 1)),
+            : offer({ _tag: "Verdict", ...common, n: n + 1, verdict: next.verdict, at }, rowId(id, n + 1), settleDelay),
           state
         )
         if (!isStored) return again("the next entry could not be stored")
@@ -401,6 +404,12 @@ export const makeOutbox = ({
           yield* persistently(
             offer({ _tag: "Late", ...common, n, verdict: next.verdict, at }, rowId(id, "late")),
             state
+          )
+        }
+        // At once, because no worker takes the row while the account is closed. If it fails, the row is handled later.
+        if (next._tag === "Verdict") {
+          yield* Effect.catchCause(settleRow(id, n + 1), (cause) =>
+            Effect.logDebug(`The verdict of submission ${sanitize.text(id)} is handled later`, cause)
           )
         }
         yield* logNext(id, next)
@@ -502,27 +511,32 @@ export const makeOutbox = ({
       submissionCounter(entry.verdict._tag)
     )
 
-  /** A later row of the same verdict is not settled again: `reopen` would ask a person twice. */
-  const handleVerdict = (entry: VerdictEntry): Effect.Effect<Settlement> =>
+  /** Settles a verdict that is stored and not settled yet, whichever process gave it. Safe while a worker holds its row. */
+  const settleRow = (id: string, n: number): Effect.Effect<void, unknown> =>
     sql
       .withTransaction(
         Effect.gen(function* () {
-          const next = yield* table.find(queue, rowId(entry.id, entry.n + 1))
-          // A later entry exists only if the verdict was settled before.
-          if (next === undefined) yield* settle(entry)
-          return next === undefined
+          const row = yield* table.find(queue, rowId(id, n))
+          if (row?.state !== "pending") return undefined
+          const entry = yield* decodeEntry(row.element)
+          if (entry._tag !== "Verdict") return undefined
+          yield* settle(entry)
+          yield* table.complete(queue, row.id)
+          return entry
         })
       )
-      .pipe(
-        Effect.flatMap((isSettled) => (isSettled ? settled(entry) : Effect.void)),
-        Effect.as(done),
-        Effect.catchCause((cause) =>
-          Effect.as(
-            Effect.logWarning(`The verdict of submission ${sanitize.text(entry.id)} cannot be stored yet`, cause),
-            again("the verdict could not be stored")
-          )
+      .pipe(Effect.flatMap((entry) => (entry === undefined ? Effect.void : settled(entry))))
+
+  const handleVerdict = ({ id, n }: VerdictEntry): Effect.Effect<Settlement> =>
+    settleRow(id, n).pipe(
+      Effect.as(done),
+      Effect.catchCause((cause) =>
+        Effect.as(
+          Effect.logWarning(`The verdict of submission ${sanitize.text(id)} cannot be stored yet`, cause),
+          again("the verdict could not be stored")
         )
       )
+    )
 
   /** The truth about a submission after its claim was lost. */
   const handleLate = (entry: LateEntry): Effect.Effect<Settlement> =>
@@ -536,6 +550,7 @@ export const makeOutbox = ({
         Effect.gen(function* () {
           if (!(yield* table.complete(queues.ambiguous, id))) return false
           yield* offer({ ...entry, _tag: "Verdict", n: n + 2 }, rowId(id, n + 2))
+          yield* settleRow(id, n + 2)
           return true
         })
       )
@@ -589,12 +604,13 @@ export const makeOutbox = ({
         if (!(yield* table.complete(queues.ambiguous, id))) return false
         const at = yield* Clock.currentTimeMillis
         const common = { v: 1 as const, id, n: n + 1, hash, fieldChunks, chunks, customerId, submittedAt }
-        yield* offer(
-          resolution === "resend"
-            ? { _tag: "Send", ...common, nonce: crypto.randomUUID(), tries: 0 }
-            : { _tag: "Verdict", ...common, at, verdict: { _tag: "Accepted", ticketId: resolution.ticketId } },
-          rowId(id, n + 1)
-        )
+        if (resolution === "resend") {
+          yield* offer({ _tag: "Send", ...common, nonce: crypto.randomUUID(), tries: 0 }, rowId(id, n + 1))
+          return true
+        }
+        const { ticketId } = resolution
+        yield* offer({ _tag: "Verdict", ...common, at, verdict: { _tag: "Accepted", ticketId } }, rowId(id, n + 1))
+        yield* settleRow(id, n + 1)
         return true
       })
     )
