@@ -8,6 +8,9 @@ import { sleep, startWorkers, waitUntil, type Workers } from "./workers.ts"
 
 const outcomesOf = (workers: Workers) => new Set(workers.events().map(({ ticketId }) => ticketId))
 
+/** How late a poll or an event may be, in milliseconds. At the smaller size, other tests run at the same time. */
+const tolerance = sized(1000, 3000)
+
 /** The longest time between two polls of a ticket, until it was settled. */
 const longestGap = (polls: ReadonlyArray<number>, settledAt: number) =>
   Math.max(0, ...polls.slice(1).map((at, index) => Math.min(at, settledAt) - (polls[index] ?? at)))
@@ -36,7 +39,7 @@ describe.for(allStores)("the tracker on $name", { concurrent: !isFull }, ({ star
       tickets: ids.length,
       "longest gap (ms)": gap
     })
-    assert.isAtMost(gap, lock.lockExpiration + spacing + 1000)
+    assert.isAtMost(gap, lock.lockExpiration + spacing + tolerance)
   })
 
   it("reports a ticket as overdue once, at most a second late", async () => {
@@ -68,7 +71,7 @@ describe.for(allStores)("the tracker on $name", { concurrent: !isFull }, ({ star
     })
     assert.strictEqual(workers.events().length, ids.length)
     assert.strictEqual(new Set(overdue.map(({ ticketId }) => ticketId)).size, ids.length)
-    assert.isAtMost(latest, 1000)
+    assert.isAtMost(latest, tolerance)
     assert.isAtLeast(earliest, 0)
   })
 
