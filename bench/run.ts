@@ -16,7 +16,8 @@ const parts = {
   bundle: "Browser bundle",
   import: "Import",
   start: "Start of the command line",
-  types: "Type check"
+  types: "Type check",
+  durable: "Polling from a database"
 }
 const isPart = (name: string): name is keyof typeof parts => name in parts
 

@@ -1,0 +1,30 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as SqlClient from "effect/sql/SqlClient"
+import { DurableTickets, TicketOutbox } from "../../../../src/durable.ts"
+import { appendEvent } from "../events.ts"
+import { shortLocks, type SqlStore, sqlClient } from "../stores.ts"
+import type { WorkerConfig } from "../workers.ts"
+import { newTicket, ready } from "./shared.ts"
+
+/** Submits a ticket that no other process submits, under ids that others use too, each in a transaction that takes a while. */
+export const main = (config: WorkerConfig<SqlStore>) =>
+  Effect.gen(function* () {
+    const outbox = yield* TicketOutbox
+    const sql = yield* SqlClient.SqlClient
+    yield* ready
+    yield* Effect.callback<void>((resume) => void process.once("message", () => resume(Effect.void)))
+    yield* Effect.forEach(
+      config.ids,
+      (id) =>
+        Effect.andThen(outbox.submit({ ...newTicket(id), summary: `${process.pid}` }, { id }), Effect.sleep(5)).pipe(
+          sql.withTransaction,
+          Effect.match({ onFailure: ({ _tag }) => _tag, onSuccess: () => "Stored" }),
+          Effect.map((tag) => appendEvent(config.events, { tag, dedupeKey: id, id, attempt: 1 }))
+        ),
+      { discard: true }
+    )
+    yield* Effect.never
+  }).pipe(
+    Effect.provide(DurableTickets.layer().pipe(Layer.provide(shortLocks), Layer.provideMerge(sqlClient(config.store))))
+  )
