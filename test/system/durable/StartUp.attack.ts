@@ -84,7 +84,8 @@ describe.runIf(hasPostgres)("durable work on PostgreSQL", () => {
   })
   afterAll(() => postgres[Symbol.asyncDispose]())
 
-  const startOn = (options: PgClient.PgClientConfig) =>
+  // The lint also runs without the types of @effect/sql-pg.
+  const startOn = (options: PgClient.PgClientConfig): Promise<{ readonly _tag: string }> =>
     Effect.scoped(Layer.build(DurableTickets.layer())).pipe(
       Effect.provide(PgClient.layer({ host: "127.0.0.1", port: postgres.port, username: "postgres", ...options })),
       Effect.flip,
