@@ -19,6 +19,7 @@ const steps: ReadonlyArray<Step> = [
   { name: "API reference", command: "typedoc --emit none" },
   { name: "build", command: "npm run --silent build" },
   { name: "demo", command: "node examples/demo.ts" },
+  { name: "durable demo", command: "node examples/demo.ts durable" },
   { name: "package", command: "vitest run --project package", counted: /^\s*Tests\s+(.*)$/gmu }
 ]
 

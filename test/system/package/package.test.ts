@@ -45,7 +45,7 @@ afterAll(() => {
 describe("the packed package", () => {
   it("contains the build, the sources, the documents and the examples, and no other file", () => {
     const documents = ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "package.json"]
-    const folders = /^(dist\/.*\.(js|d\.ts)(\.map)?|(src|examples)\/.*\.ts|docs\/[a-z0-9-]+\.(md|json|yaml))$/u
+    const folders = /^(dist\/.*\.(js|d\.ts)(\.map)?|(src|examples)\/.*\.ts|docs\/[a-z0-9-]+\.(md|json|yml))$/u
     const rest = files.filter((path) => !folders.test(path))
     assert.deepStrictEqual(rest.toSorted(), documents)
     assert.isAbove(files.filter((path) => path.startsWith("docs/")).length, 10)
