@@ -66,7 +66,7 @@ export interface Workers extends AsyncDisposable {
   readonly kill: (index: number, signal: "SIGKILL" | "SIGTERM") => Promise<number>
   readonly start: (index: number, changes?: Partial<WorkerConfig>) => Promise<void>
   readonly freeze: (index: number, milliseconds: number) => Promise<void>
-  /** Lets workers go on that wait for a message. */
+  /** Lets workers begin that wait for the time to do so. */
   readonly release: () => void
   readonly events: () => ReadonlyArray<HandledEvent>
   readonly submitted: () => ReadonlyArray<string>
@@ -157,7 +157,7 @@ export const startWorkers = async (
       children.get(index)?.kill("SIGCONT")
     },
     release: () => {
-      for (const child of children.values()) child.send("release")
+      for (const child of children.values()) child.send(Date.now() + 500)
     },
     events: () => readEvents(events),
     submitted: () => [...submittedAt().keys()],

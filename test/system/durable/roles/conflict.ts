@@ -13,15 +13,19 @@ export const main = (config: WorkerConfig<SqlStore>) =>
     const outbox = yield* TicketOutbox
     const sql = yield* SqlClient.SqlClient
     yield* ready
-    yield* Effect.callback<void>((resume) => void process.once("message", () => resume(Effect.void)))
+    const start = yield* Effect.callback<number>(
+      (resume) => void process.once("message", (time) => resume(Effect.succeed(Number(time))))
+    )
+    const submit = (id: string) =>
+      Effect.andThen(outbox.submit({ ...newTicket(id), summary: `${process.pid}` }, { id }), Effect.sleep(5)).pipe(
+        sql.withTransaction,
+        Effect.match({ onFailure: ({ _tag }) => _tag, onSuccess: () => "Stored" }),
+        Effect.map((tag) => appendEvent(config.events, { tag, dedupeKey: id, id, attempt: 1 }))
+      )
     yield* Effect.forEach(
       config.ids,
-      (id) =>
-        Effect.andThen(outbox.submit({ ...newTicket(id), summary: `${process.pid}` }, { id }), Effect.sleep(5)).pipe(
-          sql.withTransaction,
-          Effect.match({ onFailure: ({ _tag }) => _tag, onSuccess: () => "Stored" }),
-          Effect.map((tag) => appendEvent(config.events, { tag, dedupeKey: id, id, attempt: 1 }))
-        ),
+      // All processes submit a ticket at the same moment.
+      (id, index) => Effect.suspend(() => Effect.delay(submit(id), Math.max(0, start + index * 50 - Date.now()))),
       { discard: true }
     )
     yield* Effect.never
