@@ -12,7 +12,7 @@ import { formatDetails } from "../domain/ApiError.ts"
 import type { Classification } from "../domain/classify.ts"
 import type { RawResponse } from "../domain/RawResponse.ts"
 import type { RipioHttpErrorReason } from "../domain/RipioHttpError.ts"
-import { CurrentPoll } from "./http/currentPoll.ts"
+import { CurrentPoll } from "./http/gate/currentPoll.ts"
 import { stopwatchMillis } from "./http/monotonic.ts"
 import { errorTypeOf, type OperationMetrics } from "./metrics.ts"
 

@@ -29,7 +29,7 @@ import { contentTable, makeQueueTable, queueTable } from "../internal/durable/qu
 import { checkDatabase, checkQueueTable, createTables } from "../internal/durable/startChecks.ts"
 import { StoreTiming } from "../internal/durable/storeTiming.ts"
 import { runWorker } from "../internal/durable/runWorker.ts"
-import { accountViewOf } from "../internal/http/accountView.ts"
+import { accountViewOf } from "../internal/http/gate/accountView.ts"
 import { deadLetters as deadLettersAdded, queueAge, queueSize } from "../internal/metrics.ts"
 import {
   nonNegativeDuration,

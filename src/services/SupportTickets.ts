@@ -17,7 +17,7 @@ import { isOutcome, type Pending, type SupportTicket, type TicketOutcome } from 
 import type { NotEnabled, TicketError } from "../domain/TicketError.ts"
 import type { TicketId } from "../domain/TicketId.ts"
 import type { TicketRejected } from "../domain/TicketRejected.ts"
-import { accountViewOf, setAccountView } from "../internal/http/accountView.ts"
+import { accountViewOf, setAccountView } from "../internal/http/gate/accountView.ts"
 import { AccountName, TicketMetrics } from "../internal/metrics.ts"
 import { makeCreate } from "../internal/tickets/create.ts"
 import { toKnownOutcomes } from "../internal/tickets/knownOutcomes.ts"

@@ -9,10 +9,10 @@ import type { RipioHttpError } from "../../domain/RipioHttpError.ts"
 import type { SupportTicket } from "../../domain/SupportTicket.ts"
 import type { NotEnabled, TicketError } from "../../domain/TicketError.ts"
 import { TicketId } from "../../domain/TicketId.ts"
-import type { AccountView } from "../http/accountView.ts"
-import { CurrentPoll, type Poll } from "../http/currentPoll.ts"
+import type { AccountView } from "../http/gate/accountView.ts"
+import { CurrentPoll, type Poll } from "../http/gate/currentPoll.ts"
 import { monotonicMillis } from "../http/monotonic.ts"
-import { GrowingPause } from "../http/outage.ts"
+import { GrowingPause } from "../http/gate/outage.ts"
 
 /** What a call says about the account. */
 export type Finding =

@@ -12,7 +12,7 @@ import type { SupportTicket, TicketOutcome } from "../../domain/SupportTicket.ts
 import type { NotEnabled, TicketError } from "../../domain/TicketError.ts"
 import type { TicketId } from "../../domain/TicketId.ts"
 import type { TicketRejected } from "../../domain/TicketRejected.ts"
-import type { AccountView } from "../http/accountView.ts"
+import type { AccountView } from "../http/gate/accountView.ts"
 import { makeAccount } from "./account.ts"
 import { makeWorker } from "./claims.ts"
 import type { OutboxEngine, TrackerEngine } from "./engines.ts"

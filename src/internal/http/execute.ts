@@ -28,14 +28,14 @@ import {
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import type { AccountMetrics } from "../metrics.ts"
 import { token } from "../options.ts"
-import type { AccountErrors } from "./accountErrors.ts"
-import type { AccountGate } from "./accountGate.ts"
-import { CurrentPoll } from "./currentPoll.ts"
+import type { AccountErrors } from "./gate/accountErrors.ts"
+import type { AccountGate } from "./gate/accountGate.ts"
+import { CurrentPoll } from "./gate/currentPoll.ts"
 import { CurrentWrite, type ObservedWrite } from "./currentWrite.ts"
 import type { Detach } from "./detach.ts"
 import { isTransient, retryWith, wasNotSent } from "./retry.ts"
 import { Attempt, type SendOnce } from "./sendOnce.ts"
-import type { Permit, Visit } from "./visit.ts"
+import type { Permit, Visit } from "./gate/visit.ts"
 
 /** Sends a request of an account and decodes the response. */
 export type Execute = <A>(

@@ -1,5 +1,5 @@
 import * as Context from "effect/Context"
-import type { RipioHttpError } from "../../domain/RipioHttpError.ts"
+import type { RipioHttpError } from "../../../domain/RipioHttpError.ts"
 
 /** What a wait needs to know of the account that it polls. */
 export interface PolledAccount {

@@ -1,6 +1,6 @@
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import type { RateLimited, RipioHttpError } from "../../domain/RipioHttpError.ts"
+import type { RateLimited, RipioHttpError } from "../../../domain/RipioHttpError.ts"
 import type { Poll } from "./currentPoll.ts"
 import type { Linked } from "./waitQueue.ts"
 

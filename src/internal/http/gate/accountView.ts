@@ -1,4 +1,4 @@
-import type { RipioHttpError } from "../../domain/RipioHttpError.ts"
+import type { RipioHttpError } from "../../../domain/RipioHttpError.ts"
 
 /** What workers may know of the account gate. */
 export interface AccountView {

@@ -5,11 +5,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { RateLimiter } from "effect/persistence/RateLimiter"
-import { describe } from "../../domain/describe.ts"
-import { sanitize } from "../../domain/sanitize.ts"
-import { monotonicMillis } from "./monotonic.ts"
-import type { CheckedGateOptions } from "../options.ts"
-import { timeoutOrElse } from "./timeoutOrElse.ts"
+import { describe } from "../../../domain/describe.ts"
+import { sanitize } from "../../../domain/sanitize.ts"
+import { monotonicMillis } from "../monotonic.ts"
+import type { CheckedGateOptions } from "../../options.ts"
+import { timeoutOrElse } from "../timeoutOrElse.ts"
 
 /** A request that the rate limit allows. */
 export interface Reservation {

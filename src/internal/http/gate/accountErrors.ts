@@ -1,8 +1,8 @@
 import * as Effect from "effect/Effect"
-import type { Unauthenticated } from "../../domain/AccessToken.ts"
-import { type ApiError, ApiErrorCode } from "../../domain/ApiError.ts"
-import type { RipioHttpError } from "../../domain/RipioHttpError.ts"
-import { notEnabledOf } from "../../domain/TicketError.ts"
+import type { Unauthenticated } from "../../../domain/AccessToken.ts"
+import { type ApiError, ApiErrorCode } from "../../../domain/ApiError.ts"
+import type { RipioHttpError } from "../../../domain/RipioHttpError.ts"
+import { notEnabledOf } from "../../../domain/TicketError.ts"
 
 /**
  * Logs the errors that every call of an account fails with until a person acts: once, and again after a call succeeded.
