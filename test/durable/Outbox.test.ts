@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import { type InboxEvent, type NewTicket, TicketId } from "../../src/index.ts"
 import { Fault } from "../../src/testing/index.ts"
 import { newTicket } from "../support/newTicket.ts"
-import { type Desk, onDesk, until } from "./desk.ts"
+import { type Desk, holdPermit, onDesk, until } from "./desk.ts"
 
 const id = "complaint-1"
 
@@ -287,10 +287,7 @@ describe("a submission", () => {
         Effect.gen(function* () {
           yield* desk.working(
             Effect.gen(function* () {
-              yield* desk.sandbox.awaitRequests("retrieve", 1)
-              yield* desk.sandbox.inject(Fault.latency("1 second"), { on: "retrieve" })
-              yield* desk.tracker.track(yield* desk.sandbox.seed({ outcome: "Pending" }))
-              yield* desk.sandbox.awaitRequests("retrieve", 2)
+              yield* holdPermit(desk, "1 second")
               // It waits for the permit that the poll has. Meanwhile its lock expires, as if the process had been frozen.
               yield* submit(desk)
               yield* Effect.sleep(300)
@@ -314,10 +311,7 @@ describe("a submission", () => {
         Effect.gen(function* () {
           yield* desk.working(
             Effect.gen(function* () {
-              yield* desk.sandbox.awaitRequests("retrieve", 1)
-              yield* desk.sandbox.inject(Fault.latency("1 second"), { on: "retrieve" })
-              yield* desk.tracker.track(yield* desk.sandbox.seed({ outcome: "Pending" }))
-              yield* desk.sandbox.awaitRequests("retrieve", 2)
+              yield* holdPermit(desk, "1 second")
               yield* submit(desk)
               yield* Effect.sleep(300)
               yield* desk.sql`UPDATE ripio_queue SET attempts = 2, acquired_by = 'another process',

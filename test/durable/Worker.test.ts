@@ -4,7 +4,7 @@ import { type InboxEvent, SupportTickets, TicketId } from "../../src/index.ts"
 import { overlap, mergeIntervals } from "../../src/internal/durable/closedTimes.ts"
 import { Fault } from "../../src/testing/index.ts"
 import { newTicket } from "../support/newTicket.ts"
-import { type Desk, onDesk, until } from "./desk.ts"
+import { type Desk, holdPermit, onDesk, until } from "./desk.ts"
 
 const tagsOf = (events: ReadonlyArray<InboxEvent>) => events.map(({ _tag }) => _tag)
 
@@ -70,11 +70,7 @@ describe("a worker", () => {
         Effect.gen(function* () {
           yield* desk.working(
             Effect.gen(function* () {
-              yield* desk.sandbox.awaitRequests("retrieve", 1)
-              // A poll has the only permit, and its response pauses the account.
-              yield* desk.sandbox.inject(Fault.latency("400 millis"), { on: "retrieve" })
-              yield* desk.tracker.track(yield* desk.sandbox.seed({ outcome: "Pending" }))
-              yield* desk.sandbox.awaitRequests("retrieve", 2)
+              yield* holdPermit(desk, "400 millis")
               yield* submit(desk, "1")
               yield* desk.sandbox.inject(Fault.rateLimited({ retryAfter: 2 }), { on: "create" })
               yield* submit(desk, "2")

@@ -18,7 +18,7 @@ import {
 } from "../../src/index.ts"
 import { StoreTiming } from "../../src/internal/durable/storeTiming.ts"
 import { NodeSqlite } from "../../src/node/index.ts"
-import { Sandbox, type SandboxOptions } from "../../src/testing/index.ts"
+import { Fault, Sandbox, type SandboxOptions } from "../../src/testing/index.ts"
 
 /** A database file in a new folder, which is removed with the scope. */
 export const databaseFile = Effect.acquireRelease(
@@ -49,6 +49,14 @@ const shortTiming = {
   lockRefreshInterval: Duration.millis(300),
   pollInterval: Duration.millis(50)
 }
+
+/** Starts a poll that has the only permit of a gate for a time. The worker has polled once before, to see that the API responds. */
+export const holdPermit = Effect.fnUntraced(function* ({ sandbox, tracker }: Desk, latency: Duration.Input) {
+  yield* sandbox.awaitRequests("retrieve", 1)
+  yield* sandbox.inject(Fault.latency(latency), { on: "retrieve" })
+  yield* tracker.track(yield* sandbox.seed({ outcome: "Pending" }))
+  yield* sandbox.awaitRequests("retrieve", 2)
+})
 
 /** Waits until a condition holds, in real time. */
 export const until = (condition: () => boolean): Effect.Effect<void> =>
