@@ -85,7 +85,7 @@ describe.runIf(hasPostgres)("durable work on PostgreSQL", () => {
   afterAll(() => postgres[Symbol.asyncDispose]())
 
   // The lint also runs without the types of @effect/sql-pg.
-  const startOn = (options: PgClient.PgClientConfig): Promise<{ readonly _tag: string }> =>
+  const startOn = (options: PgClient.PgClientConfig): Promise<{ readonly _tag: string; readonly message: string }> =>
     Effect.scoped(Layer.build(DurableTickets.layer())).pipe(
       Effect.provide(PgClient.layer({ host: "127.0.0.1", port: postgres.port, username: "postgres", ...options })),
       Effect.flip,
