@@ -255,6 +255,9 @@ const submissions = counter("ripio.durable.submissions", "{submission}", "Submis
 /** Counts the submissions of an outbox. */
 export const submissionCounter = memoize((result: string) => Metric.update(submissions({ result }), 1))
 
+/** Adds the series of what a person has to act on. From its first increase on, an alert sees it change. */
+export const registerSubmissions = Effect.suspend(() => Metric.update(submissions({ result: "Ambiguous" }), 0))
+
 const trackings = counter("ripio.durable.trackings", "{ticket}", "Tracked tickets by how the tracking ended")
 
 /** Counts the tickets of a tracker. */

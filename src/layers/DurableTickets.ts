@@ -30,7 +30,7 @@ import { checkDatabase, checkQueueTable, createTables } from "../internal/durabl
 import { StoreTiming } from "../internal/durable/storeTiming.ts"
 import { runWorker } from "../internal/durable/runWorker.ts"
 import { accountViewOf } from "../internal/http/gate/accountView.ts"
-import { deadLetters as deadLettersAdded, queueAge, queueSize } from "../internal/metrics.ts"
+import { deadLetters as deadLettersAdded, queueAge, queueSize, registerSubmissions } from "../internal/metrics.ts"
 import {
   nonNegativeDuration,
   nonNegativeInt,
@@ -157,6 +157,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const sql = yield* SqlClient.SqlClient
   const { lockExpiration, lockRefreshInterval, pollInterval } = yield* StoreTiming
   yield* checkDatabase(sql)
+  yield* registerSubmissions
   const store = yield* createTables(
     PersistedQueue.makeStoreSql({ tableName: queueTable, lockExpiration, lockRefreshInterval, pollInterval })
   )

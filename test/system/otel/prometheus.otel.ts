@@ -28,13 +28,15 @@ const jobs = ["effect", "opentelemetry"]
 const expected: Readonly<Record<string, ReadonlyArray<string | undefined>>> = {
   RipioApiDown: ["down"],
   RipioUnauthenticated: ["locked"],
-  RipioCreateAmbiguous: ["down"],
+  RipioCreateAmbiguous: ["down", "flaky"],
   RipioOutcomesLate: ["down"],
   RipioRateLimited: ["limited"],
   RipioGateSaturated: ["limited"],
   RipioSlow: ["slow"],
   RipioWebhooksRejected: [undefined],
   RipioDeadLetters: [undefined],
+  RipioSubmissionAmbiguous: [undefined],
+  RipioQueueLate: [],
   RipioContradiction: [undefined]
 }
 
@@ -87,7 +89,10 @@ layer(Scraped.layer, { excludeTestServices: true, timeout: "60 seconds" })("Prom
           const [, selector = "", label = ""] = /^label_values\((.*), (\w+)\)$/u.exec(definition) ?? []
           const result = yield* query(`count by (${label}) (${selector.replaceAll("$job", ".*")})`)
           const values = result.map(({ metric }) => metric[label] ?? "").toSorted()
-          assert.deepStrictEqual(values, label === "job" ? jobs : ["down", "healthy", "limited", "locked", "slow"])
+          assert.deepStrictEqual(
+            values,
+            label === "job" ? jobs : ["down", "flaky", "healthy", "limited", "locked", "slow"]
+          )
         }
       })
     )
@@ -121,7 +126,7 @@ layer(Scraped.layer, { excludeTestServices: true, timeout: "60 seconds" })("Prom
 
     it.effect("are valid, fire after their time, and end", () =>
       Effect.gen(function* () {
-        assert.match(yield* promtool("check", "rules", docs("alerts.yml")), /SUCCESS: 10 rules found/u)
+        assert.match(yield* promtool("check", "rules", docs("alerts.yml")), /SUCCESS: 12 rules found/u)
         yield* promtool("test", "rules", join(import.meta.dirname, "alerts.test.yml"))
       })
     )

@@ -13,6 +13,7 @@ import * as Logger from "effect/Logger"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
+import { DurableTickets, TicketOutbox } from "../../../src/durable.ts"
 import {
   IssueKey,
   makePollingSchedule,
@@ -25,6 +26,7 @@ import {
   TicketWebhooks,
   TicketWebhooksLive
 } from "../../../src/index.ts"
+import { NodeSqlite } from "../../../src/node/index.ts"
 import { ScriptedHttpClient, type ScriptedReply, type ScriptedRequest } from "../../../src/testing/index.ts"
 import { account } from "../../support/harness.ts"
 import { newTicket } from "../../support/newTicket.ts"
@@ -42,6 +44,16 @@ const pending = (id: string | undefined) => ({ ticketId: id, status: "PENDING", 
 const created = (request: ScriptedRequest) => json({ ticketId: idIn(request), status: "CREATED", issueKey: "SUP-1" })
 
 const schedule = makePollingSchedule({ first: "300 millis", max: "500 millis" })
+
+/** Durable work of an account in a database in memory, with a worker. */
+const outboxOf = (name: string, tickets: SupportTickets["Service"]) =>
+  DurableTickets.worker().pipe(
+    Layer.provideMerge(DurableTickets.layer({ name })),
+    Layer.provide(NodeSqlite.layer({ filename: ":memory:" })),
+    Layer.provide(Layer.succeed(SupportTickets, tickets)),
+    Layer.build,
+    Effect.map(Context.get(TicketOutbox))
+  )
 
 /** The client of an account on a server that responds by a function. */
 const clientOf = (
@@ -90,16 +102,24 @@ const programs = Effect.gen(function* () {
     "slow",
     token((request) => Effect.delay(Effect.succeed(created(request)), "6 seconds"))
   )
+  const flaky = yield* clientOf(
+    "flaky",
+    token((request) => (request.method === "POST" ? { status: 503 } : created(request)))
+  )
   const locked = yield* clientOf("locked", () => ({ status: 401 }))
   const webhooks = yield* TicketWebhooks
   const inbox = yield* TicketInbox
   const outcomes = yield* TicketOutcomes
   yield* Effect.forkScoped(inbox.handle(() => Effect.fail("poison")))
+  const outboxes = [yield* outboxOf("healthy", healthy), yield* outboxOf("flaky", flaky)]
   // The first samples are without any of it.
   yield* Effect.sleep("2 seconds")
 
   yield* repeatedly(healthy.raise(newTicket(), { schedule }))
   yield* repeatedly(wait(healthy))
+  for (const outbox of outboxes) {
+    yield* repeatedly(Effect.suspend(() => outbox.submit(newTicket(), { id: nextId() })))
+  }
   for (let waiter = 0; waiter < 6; waiter++) yield* repeatedly(wait(down))
   yield* repeatedly(down.retrieve(nextId()))
   yield* repeatedly(down.create(newTicket()))

@@ -100,8 +100,15 @@ const onProcess = (name: string, limits: Limits, command: string, ...args: Reado
   limits,
   version: () => runSync(root, command, "--version").split("\n")[0] ?? "",
   run: async (target) =>
-    runToExit(project, command, [...args, await build("process", "external")], { TARGET: JSON.stringify(target) })
+    // The lines before it are those of the log.
+    lastLineOf(
+      await runToExit(project, command, [...args, await build("process", "external")], {
+        TARGET: JSON.stringify(target)
+      })
+    )
 })
+
+const lastLineOf = (output: string) => output.trimEnd().split("\n").at(-1) ?? ""
 
 /** A program that creates a ticket at each fault. Its runtime trusts the certificates of the faults. */
 const sent =
