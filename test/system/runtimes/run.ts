@@ -118,7 +118,7 @@ const sent =
     const path = writeAuthorities(workspace)
     return checkSent(column, async (tasks) => {
       const env = { TASKS: JSON.stringify(tasks), NODE_EXTRA_CA_CERTS: path, DENO_CERT: path }
-      return JSON.parse(await runToExit(project, command, [...args, entry], env)) as ReadonlyArray<Report>
+      return JSON.parse(lastLineOf(await runToExit(project, command, [...args, entry], env))) as ReadonlyArray<Report>
     })
   }
 
