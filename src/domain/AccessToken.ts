@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import { docsOf } from "./errorDocs.ts"
 import { errorFields, formatDetails } from "./ApiError.ts"
 
 /**
@@ -112,6 +113,10 @@ export class Unauthenticated extends Schema.TaggedError<Unauthenticated>("effect
     detail: Schema.optionalKey(errorFields.detail)
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("Unauthenticated")
+  }
   override get message() {
     return this.refused === "credentials"
       ? `The token endpoint rejected the client credentials. Check the client id and secret, and that they belong to this environment ${formatDetails(this)}`

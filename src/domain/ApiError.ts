@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 import { truncate } from "./Redaction.ts"
 
 /**
@@ -98,6 +99,10 @@ export class ApiError extends Schema.TaggedError<ApiError>("effect-ripio-tickets
   /** How many times the request was sent. */
   attempts: Schema.Int
 }) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("ApiError")
+  }
   override get message() {
     return `The API refused the request${formatDetail(this.detail)} ${formatDetails(this)}`
   }

@@ -5,6 +5,7 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 import { CustomerId } from "./CustomerId.ts"
 import { RipioHttpErrorReason } from "./RipioHttpError.ts"
 
@@ -40,6 +41,10 @@ export class CreateAmbiguous extends Schema.TaggedError<CreateAmbiguous>("effect
     requestId: Schema.optionalKey(Schema.String)
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("CreateAmbiguous")
+  }
   override get message() {
     const request = this.requestId === undefined ? "" : `, request ${this.requestId}`
     return `The ticket of customer ${this.customerId} may have been created. Check before retrying: ${this.reason.message} (sent at ${DateTime.formatIso(this.sentAt)}, content ${this.contentHash.slice(0, 12)}${request})`

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 
 /**
  * The inbox could not store an event, or its store could not be read: the store failed, the inbox in memory is full, or the
@@ -21,6 +22,10 @@ export class InboxUnavailable extends Schema.TaggedError<InboxUnavailable>("effe
     cause: Schema.optional(Schema.Defect())
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("InboxUnavailable")
+  }
   override get message() {
     return this.issue === undefined
       ? "The inbox cannot reach its store. Check the database behind it"

@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 
 /**
  * An option has a value that cannot work: a base URL that is not a URL, an empty credential, a negative duration.
@@ -25,6 +26,10 @@ export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-rip
     issue: Schema.String
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("InvalidOption")
+  }
   override get message() {
     return `${this.option}: ${this.issue}`
   }

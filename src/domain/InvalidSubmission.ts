@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 
 /**
  * The submission is not stored and changes nothing: its id or its ticket is invalid, its files are too large or cannot be
@@ -19,6 +20,10 @@ export class InvalidSubmission extends Schema.TaggedError<InvalidSubmission>("ef
     issue: Schema.String
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("InvalidSubmission")
+  }
   override get message() {
     return `The submission is not stored: ${this.issue}`
   }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 
 /**
  * An operation failed, because the database did or because an argument is invalid. A change is made completely or not at
@@ -20,6 +21,10 @@ export class OperationsUnavailable extends Schema.TaggedError<OperationsUnavaila
   /** The error of the database. */
   cause: Schema.optional(Schema.Defect())
 }) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("OperationsUnavailable")
+  }
   override get message() {
     return this.issue === undefined
       ? "The operation failed, because the database did. Check the database and try again"

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 import { sanitize } from "./sanitize.ts"
 import { TicketOutcome } from "./SupportTicket.ts"
 
@@ -23,6 +24,10 @@ export class OutcomeContradiction extends Schema.TaggedError<OutcomeContradictio
   /** The outcome that contradicts it. */
   received: TicketOutcome
 }) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("OutcomeContradiction")
+  }
   override get message() {
     return `Ticket ${this.known.ticketId} was already ${format(this.known)}; a later event says ${format(this.received)}. Keeping the first; contact Ripio`
   }

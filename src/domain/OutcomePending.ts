@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 import { Unauthenticated } from "./AccessToken.ts"
 import { RipioHttpError } from "./RipioHttpError.ts"
 import { SupportTicket } from "./SupportTicket.ts"
@@ -34,6 +35,10 @@ export class OutcomePending extends Schema.TaggedError<OutcomePending>("effect-r
     elapsed: Schema.Duration
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("OutcomePending")
+  }
   override get message() {
     const polls = this.polls === 1 ? "1 poll" : `${this.polls} polls`
     const error = this.lastError === undefined ? "" : `. The last error was ${this.lastError.message}`

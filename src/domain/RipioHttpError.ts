@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 import { withoutStackTrace } from "./withoutStackTrace.ts"
 
 /**
@@ -24,6 +25,10 @@ export class TransportFailed extends Schema.TaggedError<TransportFailed>("effect
     mayHaveBeenSent: Schema.Boolean
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("TransportFailed")
+  }
   override get message() {
     return `the connection failed: ${this.description}`
   }
@@ -44,6 +49,10 @@ export class TimedOut extends Schema.TaggedError<TimedOut>("effect-ripio-tickets
   /** `false` if the request certainly was not sent: in time, the transport read at most the first two bytes of the form. */
   mayHaveBeenSent: Schema.optionalKey(Schema.Boolean)
 }) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("TimedOut")
+  }
   override get message() {
     return `no response within ${Duration.format(this.after)}`
   }
@@ -65,6 +74,10 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("effect-ripio-t
   /** `false` if the request was not sent, because the response to an earlier request holds the account back. */
   mayHaveBeenSent: Schema.optionalKey(Schema.Boolean)
 }) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("RateLimited")
+  }
   override get message() {
     const wait = this.retryAfter === undefined ? "later" : `in ${Duration.format(this.retryAfter)}`
     return `the API asks to try again ${wait} (${this.status})`
@@ -93,6 +106,10 @@ export class ServerFailed extends Schema.TaggedError<ServerFailed>("effect-ripio
     retryAfter: Schema.optionalKey(Schema.Duration)
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("ServerFailed")
+  }
   override get message() {
     return `the server failed with status ${this.status}${this.code === undefined ? "" : `, code ${this.code}`}`
   }
@@ -117,6 +134,10 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>(
   /** The beginning of the body, at most 512 characters, without secrets. */
   excerpt: Schema.String
 }) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("UnexpectedResponse")
+  }
   override get message() {
     return `unexpected response with status ${this.status}: ${this.issue}`
   }
@@ -138,6 +159,10 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-r
     issue: Schema.String
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("InvalidRequest")
+  }
   override get message() {
     return `the request was not sent: ${this.issue}`
   }
@@ -206,6 +231,10 @@ export class RipioHttpError extends Schema.TaggedError<RipioHttpError>("effect-r
     requestId: Schema.optionalKey(Schema.String)
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return this.reason.docs
+  }
   override get message() {
     const times = this.attempts === 1 ? "1 attempt" : `${this.attempts} attempts`
     const request = this.requestId === undefined ? "" : `, request ${this.requestId}`

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 import type { Unauthenticated } from "./AccessToken.ts"
 import { type ApiError, ApiErrorCode, errorFields, errorFieldsOf, formatDetails } from "./ApiError.ts"
 import { TicketId } from "./TicketId.ts"
@@ -21,6 +22,10 @@ export class NotEnabled extends Schema.TaggedError<NotEnabled>("effect-ripio-tic
   "NotEnabled",
   errorFields
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("NotEnabled")
+  }
   override get message() {
     return `Support tickets are not enabled for this account. Ask the Ripio team to enable them ${formatDetails(this)}`
   }
@@ -39,6 +44,10 @@ export class NotFound extends Schema.TaggedError<NotFound>("effect-ripio-tickets
   ticketId: TicketId,
   ...errorFields
 }) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("NotFound")
+  }
   override get message() {
     return `This account has no ticket ${this.ticketId}. Check the id, and that the ticket was created with these credentials in this environment ${formatDetails(this)}`
   }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 import { errorFields, formatDetail, formatDetails } from "./ApiError.ts"
 
 /**
@@ -18,6 +19,10 @@ export class TicketRejected extends Schema.TaggedError<TicketRejected>("effect-r
   "TicketRejected",
   errorFields
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("TicketRejected")
+  }
   override get message() {
     return `Ripio rejected the ticket; it was not created. Fix this and try again${formatDetail(this.detail)} ${formatDetails(this)}`
   }

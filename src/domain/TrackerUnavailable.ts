@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 
 /**
  * The ticket is not tracked: the store failed, or an argument is invalid. Track it again.
@@ -19,6 +20,10 @@ export class TrackerUnavailable extends Schema.TaggedError<TrackerUnavailable>(
   /** The error of the store. */
   cause: Schema.optional(Schema.Defect())
 }) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("TrackerUnavailable")
+  }
   override get message() {
     return this.issue === undefined
       ? "The ticket is not tracked, because the tracker cannot use its store. Check the store and track the ticket again"

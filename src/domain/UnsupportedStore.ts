@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 
 /**
  * Durable work does not start, because it would lose tickets or send them twice on this database, or because the database
@@ -21,6 +22,10 @@ export class UnsupportedStore extends Schema.TaggedError<UnsupportedStore>("effe
     cause: Schema.optional(Schema.Defect())
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("UnsupportedStore")
+  }
   override get message() {
     return `Durable work cannot use this database: ${this.issue}`
   }

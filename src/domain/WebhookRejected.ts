@@ -6,6 +6,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { docsOf } from "./errorDocs.ts"
 
 /**
  * The names of the header with a webhook's signature, in lower case: the documented name, and one that integrations have
@@ -43,6 +44,10 @@ export class MissingSignature extends Schema.TaggedError<MissingSignature>("effe
   "MissingSignature",
   {}
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("MissingSignature")
+  }
   override get message() {
     return "the header Http-X-Wh-Signature-256 is missing. Check that the sender is Ripio and that proxies pass all headers"
   }
@@ -65,6 +70,10 @@ export class MalformedSignature extends Schema.TaggedError<MalformedSignature>(
   /** What is wrong with its value. */
   issue: Schema.String
 }) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("MalformedSignature")
+  }
   override get message() {
     return `${this.header}: ${this.issue}`
   }
@@ -93,6 +102,10 @@ export class SignatureMismatch extends Schema.TaggedError<SignatureMismatch>("ef
     secretsTried: Schema.Int
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("SignatureMismatch")
+  }
   override get message() {
     const secrets = this.secretsTried === 1 ? "1 secret" : `${this.secretsTried} secrets`
     return `the signature does not match: ${this.issue} (${this.bodyBytes} bytes, ${secrets} tried)`
@@ -117,6 +130,10 @@ export class OutsideWindow extends Schema.TaggedError<OutsideWindow>("effect-rip
     tolerance: Schema.Duration
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("OutsideWindow")
+  }
   override get message() {
     const age = DateTime.toEpochMillis(this.verifiedAt) - DateTime.toEpochMillis(this.issuedAt)
     const difference = Duration.format(Duration.millis(Math.abs(age)))
@@ -143,6 +160,10 @@ export class MalformedEvent extends Schema.TaggedError<MalformedEvent>("effect-r
     issue: Schema.String
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("MalformedEvent")
+  }
   override get message() {
     return `the signature is valid, but the body is not a documented event: ${this.issue}`
   }
@@ -164,6 +185,10 @@ export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>("effect-ripio
     limit: Schema.Int
   }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return docsOf("BodyTooLarge")
+  }
   override get message() {
     return `the body is larger than ${this.limit / 1024} KiB, and no event of Ripio is that large`
   }
@@ -220,6 +245,10 @@ export class WebhookRejected extends Schema.TaggedError<WebhookRejected>("effect
   "WebhookRejected",
   { reason: WebhookRejectedReason }
 ) {
+  /** Where the documents of the package describe it. */
+  get docs(): string {
+    return this.reason.docs
+  }
   override get message() {
     return `Webhook rejected, check the ${this.suspect}: ${this.reason.message}`
   }
