@@ -1,0 +1,82 @@
+/**
+ * A program of promises that calls Effect at its edge: `node examples/promise-edge.ts`.
+ *
+ * A handler takes a web `Request` and returns a `Promise` of a `Response`, as a route of Next.js, Hono, Bun or Deno does.
+ * `toNodeListener` makes it a route of Express or of `node:http`.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Schema from "effect/Schema"
+import { CustomerId, FetchTransport, Ripio, type RipioHttpError, SupportTickets, TicketId } from "effect-ripio-tickets"
+import { toNodeListener } from "effect-ripio-tickets/node"
+import { createServer } from "node:http"
+
+const Complaint = Schema.Struct({ customerId: CustomerId, summary: Schema.String, description: Schema.String })
+
+const postTicket = Effect.fnUntraced(function* (body: unknown) {
+  const tickets = yield* SupportTickets
+  const { ticketId } = yield* tickets.create(yield* Schema.decodeUnknownEffect(Complaint)(body))
+  return Response.json({ ticketId }, { status: 202 })
+})
+
+const getTicket = Effect.fnUntraced(function* (id: unknown) {
+  const tickets = yield* SupportTickets
+  return Response.json(yield* tickets.retrieve(yield* Schema.decodeUnknownEffect(TicketId)(id)))
+})
+
+type RouteError = Effect.Error<ReturnType<typeof postTicket>> | Effect.Error<ReturnType<typeof getTicket>>
+
+/** The response to each error. What only the operator can correct is logged, and is a 500 without details. */
+const toResponse = (error: RouteError): Effect.Effect<Response> => {
+  switch (error._tag) {
+    case "SchemaError":
+      return problem(400, error.message)
+    case "NotFound":
+      return problem(404, "no such ticket")
+    case "TicketRejected":
+      return problem(422, error.message)
+    case "RipioHttpError":
+      return fromHttpError(error)
+    // The ticket may exist. The client must not send it again: see docs/ambiguous-create.md.
+    case "CreateAmbiguous":
+      return Effect.andThen(Effect.logError(error.message), problem(502, "a person checks whether the ticket exists"))
+    case "NotEnabled":
+    case "Unauthenticated":
+      return Effect.andThen(Effect.logError(error.message), problem(500, "internal error"))
+  }
+}
+
+const fromHttpError = (error: RipioHttpError): Effect.Effect<Response> => {
+  const { reason } = error
+  if (reason._tag === "InvalidRequest") return problem(400, reason.issue)
+  const seconds = reason._tag === "RateLimited" && reason.retryAfter && Math.ceil(Duration.toSeconds(reason.retryAfter))
+  const headers = typeof seconds === "number" ? { "retry-after": String(seconds) } : undefined
+  return Effect.andThen(Effect.logWarning(error.message), problem(503, "try again later", headers))
+}
+
+const problem = (status: number, error: string, headers?: Record<string, string>) =>
+  Effect.succeed(Response.json({ error }, { status, ...(headers && { headers }) }))
+
+/** The handlers of an application on one client, which is built with the first request. */
+export const makeEdge = <E>(layer: Layer.Layer<SupportTickets, E>) => {
+  const runtime = ManagedRuntime.make(layer)
+  /** Runs a route until the client of the request disconnects. The promise rejects only for a defect or an interruption. */
+  const run = (request: Request, route: Effect.Effect<Response, RouteError, SupportTickets>) =>
+    runtime.runPromise(Effect.catch(route, toResponse), { signal: request.signal })
+  return {
+    post: async (request: Request) => run(request, postTicket(await request.json().catch(() => undefined))),
+    get: (request: Request) => run(request, getTicket(new URL(request.url).pathname.split("/").at(-1))),
+    /** Closes the client. It waits for a create whose caller has disconnected. */
+    dispose: () => runtime.dispose()
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const edge = makeEdge(Ripio.layerConfig.pipe(Layer.provide(FetchTransport.layer)))
+  const listener = toNodeListener((request) => (request.method === "POST" ? edge.post(request) : edge.get(request)))
+  const server = createServer(listener).listen(Number(process.env["PORT"] ?? 3000))
+  // First the server, so that no request arrives at a closed client.
+  process.once("SIGTERM", () => server.close(() => void edge.dispose()))
+}
