@@ -1,9 +1,8 @@
 /**
  * Follows the tickets of a CSV file to their outcomes: `node examples/csv.ts tickets.csv outcomes.csv`.
  *
- * The input has a column `ticketId`. Each outcome is appended to the output as soon as it is known, so a second run
- * continues where the first one stopped. Without the variables of an account, the example follows a hundred tickets of
- * the sandbox.
+ * The input has a column `ticketId`. The program appends each outcome to the output at once, so a second run continues
+ * where the first one stopped. Without the variables of an account, the example follows a hundred tickets of the sandbox.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -34,7 +33,8 @@ export const followAll = Effect.fn("followAll")(function* (input: string, output
   const tickets = yield* SupportTickets
   // An invalid id ends the program here, before the first request.
   const wanted = new Set(yield* fs.readFileString(input).pipe(Effect.flatMap(decodeIds(Row))))
-  const known = new Set(yield* Effect.flatMap(completeLines(output), decodeIds(Outcome)))
+  const lines = yield* completeLines(output)
+  const known = new Set(yield* decodeIds(Outcome)(lines))
   const missing = [...wanted].filter((ticketId) => !known.has(ticketId))
 
   const pending: Array<TicketId> = []
@@ -63,7 +63,7 @@ export const followAll = Effect.fn("followAll")(function* (input: string, output
     Stream.mapEffect(follow, { concurrency: 100, unordered: true }),
     Stream.tap(() => showProgress(++done, wanted.size)),
     Stream.filter(Predicate.isNotUndefined),
-    Stream.pipeThroughChannel(Csv.encodeSchemaString(Outcome)({ headers: known.size === 0, newline: "\n" })),
+    Stream.pipeThroughChannel(Csv.encodeSchemaString(Outcome)({ headers: lines === "", newline: "\n" })),
     Stream.runForEach((line) => fs.writeFileString(output, line, { flag: "a" }))
   )
   return pending

@@ -96,8 +96,7 @@ const Params = Schema.Struct({ id: Schema.NonEmptyString })
 const Body = Schema.Struct({ customerId: CustomerId, summary: Schema.String, description: Schema.String })
 
 /** No ticket was created: the customer may send the complaint again. */
-const unavailable = (message: string) =>
-  Effect.andThen(Effect.logError(message), HttpServerResponse.json({ error: "try again later" }, { status: 503 }))
+const unavailable = HttpServerResponse.json({ error: "try again later" }, { status: 503 })
 
 const put = HttpRouter.add(
   "PUT",
@@ -111,12 +110,13 @@ const put = HttpRouter.add(
     Effect.catchTags({
       SchemaError: ({ message }) => HttpServerResponse.json({ error: message }, { status: 400 }),
       TicketRejected: ({ message }) => HttpServerResponse.json({ error: message }, { status: 422 }),
-      NotEnabled: ({ message }) => unavailable(message),
-      Unauthenticated: ({ message }) => unavailable(message),
+      // The client logs an account that is refused.
+      NotEnabled: () => unavailable,
+      Unauthenticated: () => unavailable,
       RipioHttpError: ({ message, reason }) =>
         reason._tag === "InvalidRequest"
           ? HttpServerResponse.json({ error: reason.issue }, { status: 400 })
-          : unavailable(message)
+          : Effect.andThen(Effect.logWarning(message), unavailable)
     })
   )
 )

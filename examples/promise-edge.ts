@@ -28,7 +28,7 @@ const getTicket = Effect.fnUntraced(function* (id: unknown) {
 
 type RouteError = Effect.Error<ReturnType<typeof postTicket>> | Effect.Error<ReturnType<typeof getTicket>>
 
-/** The response to each error. What only the operator can correct is logged, and is a 500 without details. */
+/** The response to each error. The client logs what only the operator can correct, so the response has no details. */
 const toResponse = (error: RouteError): Effect.Effect<Response> => {
   switch (error._tag) {
     case "SchemaError":
@@ -39,12 +39,12 @@ const toResponse = (error: RouteError): Effect.Effect<Response> => {
       return problem(422, error.message)
     case "RipioHttpError":
       return fromHttpError(error)
-    // The ticket may exist. The client must not send it again: see docs/ambiguous-create.md.
+    // The ticket may exist. The caller must not send it again: see docs/ambiguous-create.md.
     case "CreateAmbiguous":
-      return Effect.andThen(Effect.logError(error.message), problem(502, "a person checks whether the ticket exists"))
+      return problem(502, "the ticket may exist, a person looks for it")
     case "NotEnabled":
     case "Unauthenticated":
-      return Effect.andThen(Effect.logError(error.message), problem(500, "internal error"))
+      return problem(500, "internal error")
   }
 }
 
