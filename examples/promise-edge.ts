@@ -4,8 +4,10 @@
  * A handler takes a web `Request` and returns a `Promise` of a `Response`, as a route of Next.js, Hono, Bun or Deno does.
  * `toNodeListener` makes it a route of Express or of `node:http`.
  */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Schema from "effect/Schema"
@@ -18,6 +20,7 @@ const Complaint = Schema.Struct({ customerId: CustomerId, summary: Schema.String
 const postTicket = Effect.fnUntraced(function* (body: unknown) {
   const tickets = yield* SupportTickets
   const { ticketId } = yield* tickets.create(yield* Schema.decodeUnknownEffect(Complaint)(body))
+  // Store the id here: the caller may have disconnected.
   return Response.json({ ticketId }, { status: 202 })
 })
 
@@ -59,13 +62,21 @@ const fromHttpError = (error: RipioHttpError): Effect.Effect<Response> => {
 const problem = (status: number, error: string, headers?: Record<string, string>) =>
   Effect.succeed(Response.json({ error }, { status, ...(headers && { headers }) }))
 
-/** The handlers of an application on one client, which is built with the first request. */
+/** The handlers of an application, on one client. */
 export const makeEdge = <E>(layer: Layer.Layer<SupportTickets, E>) => {
   const runtime = ManagedRuntime.make(layer)
-  /** Runs a route until the client of the request disconnects. The promise rejects only for a defect or an interruption. */
-  const run = (request: Request, route: Effect.Effect<Response, RouteError, SupportTickets>) =>
-    runtime.runPromise(Effect.catch(route, toResponse), { signal: request.signal })
+  /** Runs a route until the request is aborted. The promise never rejects. */
+  const run = async (request: Request, route: Effect.Effect<Response, RouteError, SupportTickets>) => {
+    const exit = await runtime.runPromiseExit(Effect.catch(route, toResponse), { signal: request.signal })
+    if (Exit.isSuccess(exit)) return exit.value
+    // The caller has disconnected, or the application stops.
+    if (Cause.hasInterruptsOnly(exit.cause)) return new Response(null, { status: 499 })
+    Effect.runSync(Effect.logError("a route failed", exit.cause))
+    return Response.json({ error: "internal error" }, { status: 500 })
+  }
   return {
+    /** Builds the client, so that a wrong configuration ends the program at its start. */
+    start: async () => void (await runtime.context()),
     post: async (request: Request) => run(request, postTicket(await request.json().catch(() => undefined))),
     get: (request: Request) => run(request, getTicket(new URL(request.url).pathname.split("/").at(-1))),
     /** Closes the client. It waits for a create whose caller has disconnected. */
@@ -75,6 +86,7 @@ export const makeEdge = <E>(layer: Layer.Layer<SupportTickets, E>) => {
 
 if (process.argv[1] === import.meta.filename) {
   const edge = makeEdge(Ripio.layerConfig.pipe(Layer.provide(FetchTransport.layer)))
+  await edge.start()
   const listener = toNodeListener((request) => (request.method === "POST" ? edge.post(request) : edge.get(request)))
   const server = createServer(listener).listen(Number(process.env["PORT"] ?? 3000))
   // First the server, so that no request arrives at a closed client.
