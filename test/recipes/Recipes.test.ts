@@ -18,6 +18,7 @@ import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
 import * as TestClock from "effect/testing/TestClock"
+import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import {
   FetchTransport,
@@ -148,6 +149,7 @@ describe("a CSV file of ids", () => {
         const error = yield* Effect.flip(followAll(input, output))
         assert.strictEqual(error._tag, "SchemaError")
         assert.include(error.message, "UUID")
+        assert.include(error.message, `[3]["ticketId"]`)
         assert.strictEqual(yield* sandbox.count(), 0)
         assert.isFalse(yield* fs.exists(output))
       })
@@ -411,6 +413,13 @@ describe("an edge of promises", () => {
 })
 
 describe("a test of your program", () => {
+  it("is on the page verbatim", () => {
+    const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8").replaceAll(/^ +/gmu, "")
+    const blocks = read("../../docs/recipes.md").match(/^it\.effect\(.*?^\)\n(?=```)/gmsu) ?? []
+    assert.strictEqual(blocks.length, 3)
+    for (const block of blocks) assert.include(read("Recipes.test.ts"), block)
+  })
+
   it.effect("sends no request for an invalid ticket", () =>
     Effect.gen(function* () {
       const sandbox = yield* Sandbox
