@@ -286,7 +286,8 @@ describe("errors", () => {
     const { stdout } = await run(["await", id, "--deadline", "1.5s", "--json"], server.env)
     const { elapsed, lastTicket, polls, ticketId } = parse(stdout)
     assert.deepStrictEqual({ lastTicket, ticketId }, { lastTicket: { _tag: "Pending", ticketId: id }, ticketId: id })
-    assert.isAtLeast(Number(elapsed), 1500)
+    // A timer of Node.js may be a millisecond early.
+    assert.isAtLeast(Number(elapsed), 1490)
     assert.isAtLeast(Number(polls), 1)
   })
 })
