@@ -25,6 +25,7 @@ import { makeClosedTimes } from "../internal/durable/closedTimes.ts"
 import { makeContents } from "../internal/durable/contents.ts"
 import { outboxEngineOf, setOutboxEngine, trackerEngineOf } from "../internal/durable/engines.ts"
 import { makeOutbox } from "../internal/durable/outbox.ts"
+import { makeReleaseTogether } from "../internal/durable/releaseTogether.ts"
 import { contentTable, makeQueueTable, queueTable } from "../internal/durable/queueTable.ts"
 import { checkDatabase, checkQueueTable, createTables } from "../internal/durable/startChecks.ts"
 import { StoreTiming } from "../internal/durable/storeTiming.ts"
@@ -204,8 +205,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
     rows: {
       transaction: sql.withTransaction,
       find: (id) => table.find(queues.tracker, id),
-      complete: (id) => table.complete(queues.tracker, id),
-      replace: (id, element) => table.replace(queues.tracker, id, element)
+      complete: (id, element) => table.complete(queues.tracker, id, element),
+      replace: (id, element) => table.replace(queues.tracker, id, element),
+      release: makeReleaseTogether(table, queues.tracker)
     }
   })
   const tracker = trackerEngineOf(service)
@@ -273,15 +275,18 @@ const make = Effect.fnUntraced(function* (options: Options) {
       return index === undefined ? [] : [[queue, index] as const]
     })
   })
-  const measure = Effect.flatMap(operations.count, (counts) =>
+  const measure = Effect.flatMap(table.counts(Object.values(queues)), (counts) =>
     Effect.forEach(
       ["outbox", "tracker", "inbox"] as const,
       (queue) => {
-        const { claimed, oldest, waiting } = counts[queue]
+        const found = counts.filter((count) => count.queue === queues[queue])
         const labels = { queue, name }
         return Effect.andThen(
-          Metric.update(queueSize(labels), claimed + waiting),
-          Metric.update(queueAge(labels), Duration.toSeconds(oldest))
+          Metric.update(
+            queueSize(labels),
+            found.reduce((sum, { count }) => sum + count, 0)
+          ),
+          Metric.update(queueAge(labels), Math.max(0, ...found.map(({ oldest }) => oldest)))
         )
       },
       { discard: true }

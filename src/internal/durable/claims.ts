@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type { PersistedQueueError, PersistedQueueStore } from "effect/persistence/PersistedQueue"
 import * as Scope from "effect/Scope"
+import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 
 type Store = PersistedQueueStore["Service"]
 
@@ -31,6 +32,9 @@ export interface Claim {
   readonly element: unknown
 }
 
+/** Ends the claim of an element that is handled again later. If that fails, the queue ends the claim. */
+export type Release = (claim: Claim, again: Settlement & { readonly _tag: "Again" }) => Effect.Effect<void, unknown>
+
 /** What a handler asks while it works. */
 export interface WorkerState {
   /** The worker is asked to end: begin nothing that may wait for long. */
@@ -51,8 +55,7 @@ class NotSettled extends Error {
  * give it back, because its handler may have sent something.
  */
 const take = (
-  store: Store,
-  queue: string,
+  { queue, release, store }: WorkerOptions,
   restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 ): Effect.Effect<
   { readonly claim: Claim; readonly settle: (settlement: Settlement) => Effect.Effect<void> },
@@ -71,10 +74,16 @@ const take = (
               return Scope.close(scope, Exit.void)
             case "Again": {
               delay = settlement.delay
-              const error = new NotSettled(settlement.reason)
               // The queue stores the error's text, in which a stack trace says nothing.
-              error.stack = `${error.name}: ${error.message}`
-              return Scope.close(scope, Exit.fail(error))
+              const byQueue = Effect.suspend(() =>
+                Scope.close(scope, Exit.fail(withoutStackTrace(() => new NotSettled(settlement.reason))))
+              )
+              if (release === undefined) return byQueue
+              return Effect.matchCauseEffect(release(claim, settlement), {
+                onFailure: () => byQueue,
+                // The claim has ended, so the queue finds nothing to change.
+                onSuccess: () => Scope.close(scope, Exit.interrupt())
+              })
             }
             case "Returned":
               return Scope.close(scope, Exit.interrupt())
@@ -90,7 +99,8 @@ export interface WorkerOptions {
   readonly queue: string
   readonly concurrency: number
   /** Runs before each take, and waits while the worker must not take anything. */
-  readonly ready: Effect.Effect<void>
+  readonly ready: (busyTakers: () => number) => Effect.Effect<void>
+  readonly release?: Release | undefined
   /** Never fails: what it cannot do it does again, or leaves claimed. */
   readonly handle: (claim: Claim, state: WorkerState) => Effect.Effect<Settlement>
 }
@@ -158,14 +168,18 @@ export const makeWorker = (grace: Duration.Duration): Effect.Effect<Worker, neve
         )
       )
 
-    const takeNext = (options: WorkerOptions) =>
+    const takeNext = (options: WorkerOptions, busy: Set<Fiber.Fiber<unknown, unknown>>) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.gen(function* () {
-          yield* restore(options.ready)
-          const { claim, settle } = yield* take(options.store, options.queue, restore)
+          yield* restore(options.ready(() => busy.size))
+          const { claim, settle } = yield* take(options, restore)
           const fiber = run(handleClaim(options, claim, settle))
           handlers.set(fiber, `${options.queue} ${claim.id}`)
-          fiber.addObserver(() => handlers.delete(fiber))
+          busy.add(fiber)
+          fiber.addObserver(() => {
+            handlers.delete(fiber)
+            busy.delete(fiber)
+          })
           yield* restore(Fiber.await(fiber))
         })
       ).pipe(
@@ -187,8 +201,9 @@ export const makeWorker = (grace: Duration.Duration): Effect.Effect<Worker, neve
       },
       start: (options) =>
         Effect.sync(() => {
+          const busy = new Set<Fiber.Fiber<unknown, unknown>>()
           for (let taker = 0; taker < options.concurrency; taker++) {
-            takers.add(run(Effect.forever(takeNext(options))))
+            takers.add(run(Effect.forever(takeNext(options, busy))))
           }
         })
     }

@@ -23,6 +23,16 @@ export interface QueueRow {
   readonly dueIn: number
 }
 
+/** A claim that ends, so that its row is handled again later. */
+export interface Release {
+  readonly id: string
+  /** The number of the claim. */
+  readonly attempts: number
+  /** How long to wait until then, in whole seconds. */
+  readonly seconds: number
+  readonly reason: string
+}
+
 /** How many pending rows a queue has, and the age of the oldest in seconds. */
 export interface QueueCount {
   readonly queue: string
@@ -45,8 +55,13 @@ export interface QueueTable {
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<QueueRow>, SqlError>
   readonly counts: (queues: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<QueueCount>, SqlError>
-  /** Completes a pending row. A worker that holds it changes nothing after that. `false` if it was not pending. */
-  readonly complete: (queue: string, id: string) => Effect.Effect<boolean, SqlError>
+  /**
+   * Completes a pending row, and replaces its element if there is another one. A worker that holds it changes nothing after
+   * that. `false` if it was not pending.
+   */
+  readonly complete: (queue: string, id: string, element?: unknown) => Effect.Effect<boolean, SqlError>
+  /** Ends claims with one statement. A row that was claimed again meanwhile is left alone. */
+  readonly release: (queue: string, releases: ReadonlyArray<Release>) => Effect.Effect<void, SqlError>
   /**
    * Replaces the element of a pending row. `false` if it was replaced or claimed since it was read.
    */
@@ -94,6 +109,25 @@ export const makeQueueTable = (client: SqlClient, tableName: string): QueueTable
   const columns = sql`sequence, id, queue_name AS queue, state, attempts, element, last_failure,
     CASE WHEN acquired_at IS NULL THEN 0 ELSE 1 END AS claimed, ${age} AS age, -(${overdue}) AS due_in`
 
+  /**
+   * Finds the row by its id before its state is compared. With both in one condition, PostgreSQL may choose the index of the
+   * pending rows, and read all of them.
+   */
+  const isRow = (queue: string, id: string) =>
+    sql`sequence = (SELECT sequence FROM ${table} WHERE id = ${id} AND queue_name = ${queue})`
+  const releasedUntil = sql.literal(
+    isPostgres
+      ? "NOW() + released.seconds * INTERVAL '1 second'"
+      : "datetime(CURRENT_TIMESTAMP, released.seconds || ' seconds')"
+  )
+  /** Rows from JSON, so that the statement is the same for any number of them. */
+  const releasesOf = (json: string) =>
+    isPostgres
+      ? sql`(SELECT * FROM json_to_recordset(CAST(${json} AS JSON))
+          AS releases (id TEXT, attempts INTEGER, seconds INTEGER, reason TEXT))`
+      : sql`(SELECT value ->> 'id' AS id, value ->> 'attempts' AS attempts, value ->> 'seconds' AS seconds,
+          value ->> 'reason' AS reason FROM json_each(${json}))`
+
   const changed = (rows: ReadonlyArray<unknown>) => rows.length > 0
 
   return {
@@ -126,16 +160,28 @@ export const makeQueueTable = (client: SqlClient, tableName: string): QueueTable
             oldest: Number(age)
           }))
       ),
-    complete: (queue, id) =>
-      Effect.map(
-        sql`UPDATE ${table} SET state = 'completed', updated_at = ${now}
-          WHERE id = ${id} AND queue_name = ${queue} AND state = 'pending' RETURNING sequence`,
+    complete: (queue, id, element) => {
+      const replaced = element === undefined ? sql.literal("") : sql`, element = ${JSON.stringify(element)}`
+      return Effect.map(
+        sql`UPDATE ${table}
+          SET state = 'completed', acquired_at = NULL, acquired_by = NULL, updated_at = ${now}${replaced}
+          WHERE ${isRow(queue, id)} AND state = 'pending' RETURNING sequence`,
         changed
+      )
+    },
+    // A claim has its number until it ends. Then the row has no owner, or the next number.
+    release: (queue, releases) =>
+      Effect.asVoid(
+        sql`UPDATE ${table}
+          SET acquired_at = NULL, acquired_by = NULL, updated_at = ${now}, visible_at = ${releasedUntil}, last_failure = released.reason
+          FROM ${releasesOf(JSON.stringify(releases))} AS released
+          WHERE ${table}.id = released.id AND queue_name = ${queue}
+          AND ${table}.attempts = released.attempts AND acquired_by IS NOT NULL`
       ),
     mark: (queue, id, { attempts, from, to }) =>
       Effect.map(
         sql`UPDATE ${table} SET element = ${JSON.stringify(to)}
-          WHERE id = ${id} AND queue_name = ${queue} AND state = 'pending'
+          WHERE ${isRow(queue, id)} AND state = 'pending'
           AND attempts = ${attempts} AND element = ${JSON.stringify(from)} RETURNING sequence`,
         changed
       ),
@@ -147,7 +193,7 @@ export const makeQueueTable = (client: SqlClient, tableName: string): QueueTable
       Effect.map(
         sql`UPDATE ${table}
           SET state = 'pending', attempts = ${claims}, acquired_at = NULL, acquired_by = NULL, visible_at = ${now}, updated_at = ${now}
-          WHERE id = ${id} AND queue_name = ${queue} AND state <> 'pending' RETURNING sequence`,
+          WHERE ${isRow(queue, id)} AND state <> 'pending' RETURNING sequence`,
         changed
       ),
     acknowledge: (queue, id) =>

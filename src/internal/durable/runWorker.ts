@@ -16,6 +16,7 @@ import type { AccountView } from "../http/gate/accountView.ts"
 import { makeAccount } from "./account.ts"
 import { makeWorker } from "./claims.ts"
 import type { OutboxEngine, TrackerEngine } from "./engines.ts"
+import { makeTakeTogether } from "./takeTogether.ts"
 
 /** Runs the handlers of an outbox, of a tracker or of both until the scope closes. */
 export const runWorker = ({
@@ -65,7 +66,7 @@ export const runWorker = ({
         queue: engine.queue,
         // More would wait at the gate, and be ambiguous if this process were killed.
         concurrency: Math.min(concurrency, view?.maxConcurrency ?? concurrency),
-        ready: account.opened,
+        ready: () => account.opened,
         handle: engine.outbox.handle({
           create: tickets.create,
           account,
@@ -79,7 +80,8 @@ export const runWorker = ({
       store: engine.store,
       queue: engine.queue,
       concurrency,
-      ready: Effect.void,
+      ready: makeTakeTogether(),
+      release: engine.tracker.release,
       handle: engine.tracker.handle({ retrieve: tickets.retrieve, account, publish: inbox.offer, outcomes })
     })
   })

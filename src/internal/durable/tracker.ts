@@ -22,7 +22,7 @@ import { CurrentPoll, type Poll } from "../http/gate/currentPoll.ts"
 import { lengthen, requestedDelay } from "../http/retry.ts"
 import { contradictions, trackingCounter } from "../metrics.ts"
 import { type Account, findingOf, heldDelay, responded } from "./account.ts"
-import { type Claim, done, returned, type Settlement, type WorkerState } from "./claims.ts"
+import { type Claim, done, type Release, returned, type Settlement, type WorkerState } from "./claims.ts"
 import { delayAt } from "./delayAt.ts"
 import { decodeTracking, encodeTracking, type TrackEntry } from "./trackerEntry.ts"
 
@@ -33,9 +33,10 @@ export interface TrackedRows {
   readonly find: (
     id: TicketId
   ) => Effect.Effect<{ readonly element: unknown; readonly state: string } | undefined, unknown>
-  /** Ends the tracking. `false` if it had ended. */
-  readonly complete: (id: TicketId) => Effect.Effect<boolean, unknown>
+  /** Ends the tracking, and replaces the element if there is another one. `false` if it had ended. */
+  readonly complete: (id: TicketId, element?: unknown) => Effect.Effect<boolean, unknown>
   readonly replace: (id: TicketId, element: unknown) => Effect.Effect<void, unknown>
+  readonly release: Release
 }
 
 export interface TrackerOptions {
@@ -68,8 +69,9 @@ export interface Tracker {
     id: TicketId,
     options: { readonly since?: number | undefined; readonly deadline?: Duration.Duration | undefined }
   ) => Effect.Effect<void, TrackerUnavailable>
-  /** Ends the tracking of a ticket whose outcome is known. Reports a contradiction to an earlier outcome. */
+  /** Ends the tracking of a ticket whose outcome a webhook says. Reports a contradiction to an earlier outcome. */
   readonly settle: (outcome: TicketOutcome) => Effect.Effect<void, unknown>
+  readonly release: Release | undefined
   readonly handle: (poller: Poller) => (claim: Claim, state: WorkerState) => Effect.Effect<Settlement>
 }
 
@@ -118,22 +120,19 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
       )
     }).pipe(Effect.catchDefect((cause) => Effect.fail(new TrackerUnavailable({ cause }))))
 
-  const settle: Tracker["settle"] = (outcome) =>
+  const settleRow = (outcome: TicketOutcome, isTracked: boolean): Effect.Effect<void, unknown> =>
     rows === undefined
       ? Effect.void
       : Effect.gen(function* () {
           const { ticketId } = outcome
           const element = yield* Effect.orDie(encodeTracking({ _tag: "Settled", v: 1, ticketId, outcome }))
-          // A webhook may come before the ticket is tracked. The row then keeps `track` from polling.
-          yield* store.offer({ name: queue, id: ticketId, element, isCustomId: true })
+          // The row keeps `track` from polling later.
+          if (!isTracked) yield* store.offer({ name: queue, id: ticketId, element, isCustomId: true })
+          if (yield* rows.complete(ticketId, element)) return
           const row = yield* rows.find(ticketId)
           const stored = Option.getOrUndefined(yield* Effect.option(decodeTracking(row?.element)))
-          if (stored?._tag === "Settled") {
-            if (!isSame(stored.outcome, outcome)) yield* reportContradiction(stored.outcome, outcome)
-          } else {
-            yield* rows.replace(ticketId, element)
-          }
-          yield* rows.complete(ticketId)
+          if (stored?._tag !== "Settled") yield* rows.replace(ticketId, element)
+          else if (!isSame(stored.outcome, outcome)) yield* reportContradiction(stored.outcome, outcome)
         })
 
   const outcomeEvent = (outcome: TicketOutcome, at: number): InboxEvent => {
@@ -205,7 +204,7 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
     const settled = (outcome: TicketOutcome, isPolled: boolean) =>
       Effect.gen(function* () {
         yield* transaction(
-          Effect.andThen(publish(outcomeEvent(outcome, clock.currentTimeMillisUnsafe())), settle(outcome))
+          Effect.andThen(publish(outcomeEvent(outcome, clock.currentTimeMillisUnsafe())), settleRow(outcome, true))
         )
         // A contradiction is logged where it is found.
         if (isPolled && outcomes !== undefined) yield* Effect.ignore(outcomes.record(outcome))
@@ -336,7 +335,7 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
             )
     })
 
-  return { track, settle, handle }
+  return { track, settle: (outcome) => settleRow(outcome, false), release: rows?.release, handle }
 }
 
 const checkMillis = 250
