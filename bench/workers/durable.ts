@@ -2,12 +2,19 @@
 // the cost of its calls is the same for all.
 import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import * as PgClient from "@effect/sql-pg/PgClient"
+import * as ClusterWorkflowEngine from "effect/cluster/ClusterWorkflowEngine"
+import * as SingleRunner from "effect/cluster/SingleRunner"
+import * as Digest from "effect/crypto/Digest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
 import * as SqlClient from "effect/sql/SqlClient"
+import * as Activity from "effect/workflow/Activity"
+import * as DurableClock from "effect/workflow/DurableClock"
+import * as Workflow from "effect/workflow/Workflow"
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import { IssueKey, SupportTicket, SupportTickets, TicketId, TicketInboxLive } from "effect-ripio-tickets"
@@ -144,6 +151,36 @@ const lease = () =>
     yield* Effect.all([pollAll, handleAll], { concurrency: "unbounded", discard: true })
   }).pipe(Effect.provide(sqlClient(database)))
 
+const Follow = Workflow.make("Follow", { payload: { id: Schema.String }, idempotencyKey: ({ id }) => id })
+
+/** `effect/workflow`: an execution for each ticket, whose activities poll and handle. Its clock waits in memory for up to a minute. */
+const workflow = () => {
+  const follow = Follow.toLayer(
+    Effect.fnUntraced(function* ({ id }) {
+      for (let attempt = 1; ; attempt++) {
+        const execute = Effect.sync(() => poll(id))
+        if (yield* Activity.make({ name: `Poll ${attempt}`, success: Schema.Boolean, execute })) break
+        yield* DurableClock.sleep({ name: `Wait ${attempt}`, duration: "1 second" })
+      }
+      yield* Activity.make({ name: "Handle", execute: Effect.sync(() => void handled++) })
+    })
+  )
+  return Effect.forEach(ids, (id) => Follow.execute({ id }, { discard: true }), {
+    concurrency: 32,
+    discard: true
+  }).pipe(
+    Effect.andThen(Effect.never),
+    Effect.provide(
+      follow.pipe(
+        Layer.provideMerge(ClusterWorkflowEngine.layer),
+        Layer.provideMerge(SingleRunner.layer()),
+        Layer.provide(sqlClient(database)),
+        Layer.provide(Digest.layerWebCrypto)
+      )
+    )
+  )
+}
+
 /** pg-boss: a job for each ticket that fails until there is an outcome, and a job for each outcome. */
 const pgBoss = async () => {
   if (database.kind !== "postgres") throw new Error("pg-boss needs PostgreSQL.")
@@ -200,6 +237,8 @@ const candidates = {
   // The other candidates log nothing.
   library: () => Effect.runPromise(Effect.provideService(library(), References.MinimumLogLevel, "Warn")),
   lease: () => Effect.runPromise(Effect.orDie(lease())),
+  workflow: () =>
+    Effect.runPromise(Effect.provideService(Effect.orDie(workflow()), References.MinimumLogLevel, "Warn")),
   pgBoss
 }
 
