@@ -20,12 +20,12 @@ import { pollingSchedule } from "../domain/PollingSchedule.ts"
 import { sanitize } from "../domain/sanitize.ts"
 import { outcomeOfEvent } from "../domain/EventOutcome.ts"
 import type { UnsupportedStore } from "../domain/UnsupportedStore.ts"
+import { makeClaimRows } from "../internal/durable/claimRows.ts"
 import type { Claim } from "../internal/durable/claims.ts"
 import { makeClosedTimes } from "../internal/durable/closedTimes.ts"
 import { makeContents } from "../internal/durable/contents.ts"
 import { outboxEngineOf, setOutboxEngine, trackerEngineOf } from "../internal/durable/engines.ts"
 import { makeOutbox } from "../internal/durable/outbox.ts"
-import { makeReleaseTogether } from "../internal/durable/releaseTogether.ts"
 import { contentTable, makeQueueTable, queueTable } from "../internal/durable/queueTable.ts"
 import { checkDatabase, checkQueueTable, createTables } from "../internal/durable/startChecks.ts"
 import { StoreTiming } from "../internal/durable/storeTiming.ts"
@@ -207,7 +207,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       find: (id) => table.find(queues.tracker, id),
       complete: (id, element) => table.complete(queues.tracker, id, element),
       replace: (id, element) => table.replace(queues.tracker, id, element),
-      release: makeReleaseTogether(table, queues.tracker)
+      claims: makeClaimRows(sql, table, queues.tracker)
     }
   })
   const tracker = trackerEngineOf(service)

@@ -16,12 +16,15 @@ export const unlimitedAttempts = 2_147_483_647
 /** How the handling of a claim ends. */
 export type Settlement =
   | { readonly _tag: "Done" }
+  /** The handler has ended the claim in the store. */
+  | { readonly _tag: "Ended" }
   /** The element is handled again after a delay. The claim counts as an attempt. */
   | { readonly _tag: "Again"; readonly delay: Duration.Duration; readonly reason: string }
   /** Nothing was done. The element is available again at once, and the claim does not count. */
   | { readonly _tag: "Returned" }
 
 export const done: Settlement = { _tag: "Done" }
+export const ended: Settlement = { _tag: "Ended" }
 export const returned: Settlement = { _tag: "Returned" }
 
 /** An element that this process holds. */
@@ -32,8 +35,13 @@ export interface Claim {
   readonly element: unknown
 }
 
-/** Ends the claim of an element that is handled again later. If that fails, the queue ends the claim. */
-export type Release = (claim: Claim, again: Settlement & { readonly _tag: "Again" }) => Effect.Effect<void, unknown>
+/** Ends claims in the store with fewer statements than the queue, which needs one or more for each. */
+export interface ClaimRows {
+  /** Ends the claim of an element that is handled again later. If that fails, the queue ends it. */
+  readonly release: (claim: Claim, again: Settlement & { readonly _tag: "Again" }) => Effect.Effect<void, unknown>
+  /** Lets the queue forget a claim that has ended, without the statement by which it would end it. */
+  readonly withoutStatements: (forget: Effect.Effect<void>) => Effect.Effect<void>
+}
 
 /** What a handler asks while it works. */
 export interface WorkerState {
@@ -55,7 +63,7 @@ class NotSettled extends Error {
  * give it back, because its handler may have sent something.
  */
 const take = (
-  { queue, release, store }: WorkerOptions,
+  { queue, rows, store }: WorkerOptions,
   restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 ): Effect.Effect<
   { readonly claim: Claim; readonly settle: (settlement: Settlement) => Effect.Effect<void> },
@@ -69,21 +77,24 @@ const take = (
       Effect.map((claim) => ({
         claim,
         settle: (settlement) => {
+          const forget = Scope.close(scope, Exit.void)
           switch (settlement._tag) {
             case "Done":
-              return Scope.close(scope, Exit.void)
+              return forget
+            case "Ended":
+              return rows === undefined ? forget : rows.withoutStatements(forget)
             case "Again": {
               delay = settlement.delay
               // The queue stores the error's text, in which a stack trace says nothing.
               const byQueue = Effect.suspend(() =>
                 Scope.close(scope, Exit.fail(withoutStackTrace(() => new NotSettled(settlement.reason))))
               )
-              if (release === undefined) return byQueue
-              return Effect.matchCauseEffect(release(claim, settlement), {
-                onFailure: () => byQueue,
-                // The claim has ended, so the queue finds nothing to change.
-                onSuccess: () => Scope.close(scope, Exit.interrupt())
-              })
+              return rows === undefined
+                ? byQueue
+                : Effect.matchCauseEffect(rows.release(claim, settlement), {
+                    onFailure: () => byQueue,
+                    onSuccess: () => rows.withoutStatements(forget)
+                  })
             }
             case "Returned":
               return Scope.close(scope, Exit.interrupt())
@@ -100,7 +111,7 @@ export interface WorkerOptions {
   readonly concurrency: number
   /** Runs before each take, and waits while the worker must not take anything. */
   readonly ready: (busyTakers: () => number) => Effect.Effect<void>
-  readonly release?: Release | undefined
+  readonly rows?: ClaimRows | undefined
   /** Never fails: what it cannot do it does again, or leaves claimed. */
   readonly handle: (claim: Claim, state: WorkerState) => Effect.Effect<Settlement>
 }

@@ -81,7 +81,7 @@ export const runWorker = ({
       queue: engine.queue,
       concurrency,
       ready: makeTakeTogether(),
-      release: engine.tracker.release,
+      rows: engine.tracker.claimRows,
       handle: engine.tracker.handle({ retrieve: tickets.retrieve, account, publish: inbox.offer, outcomes })
     })
   })

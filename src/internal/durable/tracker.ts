@@ -22,7 +22,7 @@ import { CurrentPoll, type Poll } from "../http/gate/currentPoll.ts"
 import { lengthen, requestedDelay } from "../http/retry.ts"
 import { contradictions, trackingCounter } from "../metrics.ts"
 import { type Account, findingOf, heldDelay, responded } from "./account.ts"
-import { type Claim, done, type Release, returned, type Settlement, type WorkerState } from "./claims.ts"
+import { type Claim, type ClaimRows, done, ended, returned, type Settlement, type WorkerState } from "./claims.ts"
 import { delayAt } from "./delayAt.ts"
 import { decodeTracking, encodeTracking, type TrackEntry } from "./trackerEntry.ts"
 
@@ -36,7 +36,7 @@ export interface TrackedRows {
   /** Ends the tracking, and replaces the element if there is another one. `false` if it had ended. */
   readonly complete: (id: TicketId, element?: unknown) => Effect.Effect<boolean, unknown>
   readonly replace: (id: TicketId, element: unknown) => Effect.Effect<void, unknown>
-  readonly release: Release
+  readonly claims: ClaimRows
 }
 
 export interface TrackerOptions {
@@ -71,7 +71,7 @@ export interface Tracker {
   ) => Effect.Effect<void, TrackerUnavailable>
   /** Ends the tracking of a ticket whose outcome a webhook says. Reports a contradiction to an earlier outcome. */
   readonly settle: (outcome: TicketOutcome) => Effect.Effect<void, unknown>
-  readonly release: Release | undefined
+  readonly claimRows: ClaimRows | undefined
   readonly handle: (poller: Poller) => (claim: Claim, state: WorkerState) => Effect.Effect<Settlement>
 }
 
@@ -97,6 +97,7 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
     if (lastErrors.size >= maxErrors) lastErrors.clear()
     lastErrors.set(id, error)
   }
+  const completed = rows === undefined ? done : ended
   const transaction = rows?.transaction ?? (<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, unknown> => effect)
 
   const track: Tracker["track"] = (id, options) =>
@@ -183,7 +184,7 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
             : Effect.void
         ),
         Effect.andThen(forget(ticketId)),
-        Effect.as(done)
+        Effect.as(completed)
       )
 
     const overdue = () => {
@@ -218,7 +219,7 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
         )
         yield* trackingCounter(outcome._tag)
         yield* forget(ticketId)
-        return done
+        return completed
       })
 
     /** The ticket is handled again after the delay, or in time for its deadline. */
@@ -335,7 +336,7 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
             )
     })
 
-  return { track, settle: (outcome) => settleRow(outcome, false), release: rows?.release, handle }
+  return { track, settle: (outcome) => settleRow(outcome, false), claimRows: rows?.claims, handle }
 }
 
 const checkMillis = 250
