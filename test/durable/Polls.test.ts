@@ -12,7 +12,7 @@ const follow = (desk: Desk, count: number) =>
     yield* desk.working(until(() => desk.events.length >= count))
   })
 
-/** Records an update of the queue table in a table of its own. */
+/** Records an update of the queue table in another table. */
 const record = ({ sql }: Desk, name: string, column: string, condition: string) =>
   Effect.andThen(
     sql`CREATE TABLE ${sql(name)} (value TEXT)`,

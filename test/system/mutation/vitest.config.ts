@@ -29,6 +29,7 @@ export default defineConfig({
   ...root,
   test: {
     ...shared,
+    testTimeout: 20_000,
     include: ["test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "test/{system,testing}/**", ...slow]
   }
