@@ -58,6 +58,8 @@ describe("the operations", () => {
             yield* sandbox.awaitRequests("retrieve", 1)
             const [item] = yield* Effect.orDie(operations.list({ queue: "tracker", state: "claimed" }))
             assert.deepInclude(item, { id: ticketId, attempts: 1, state: "claimed" })
+            assert.deepInclude((yield* Effect.orDie(operations.count)).tracker, { waiting: 0, claimed: 1 })
+            assert.deepStrictEqual(yield* Effect.orDie(operations.list({ queue: "tracker", state: "waiting" })), [])
           }),
           { outbox: 0 }
         )

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { type InboxEvent, type NewTicket, TicketId } from "../../src/index.ts"
+import { type InboxEvent, type NewTicket, SupportTickets, TicketId } from "../../src/index.ts"
+import { CurrentWrite } from "../../src/internal/http/currentWrite.ts"
 import { Fault } from "../../src/testing/index.ts"
 import { newTicket } from "../support/newTicket.ts"
 import { type Desk, holdPermit, onDesk, until } from "./desk.ts"
@@ -253,6 +254,39 @@ describe("a submission", () => {
         assert.deepInclude(yield* desk.operations.count, { ambiguous: 1 })
         assert.strictEqual(yield* desk.sandbox.count("create"), 1)
       })
+    )
+  )
+
+  it.live("logs its end once, with its id", () =>
+    onDesk(
+      (desk) =>
+        Effect.gen(function* () {
+          const withoutEmail = yield* desk.sandbox.addCustomer({ email: false })
+          yield* submit(desk, {}, "accepted")
+          yield* workUntil(desk, 1)
+          yield* submit(desk, { customerId: withoutEmail }, "rejected")
+          yield* workUntil(desk, 2)
+          yield* desk.sandbox.inject(Fault.dropped, { on: "create" })
+          yield* submit(desk, {}, "ambiguous")
+          yield* workUntil(desk, 3)
+          yield* desk.sandbox.inject(Fault.status(429), { on: "create", times: "forever" })
+          yield* submit(desk, {}, "not sent")
+          yield* workUntil(desk, 4)
+          const linesOf = (id: string) =>
+            desk.logs.filter((line) => /^(?:Info|Warn)/u.test(line) && line.includes(`{"submission":"${id}"}`))
+          const [ticket] = yield* desk.sandbox.tickets
+          for (const [id, text] of [
+            ["accepted", `Info: Submission accepted: accepted as ticket ${ticket?.ticketId}`],
+            ["rejected", "Info: Submission rejected: Ripio rejected the ticket"],
+            ["ambiguous", "Warn: Submission ambiguous may have created a ticket. Look for it and resolve it: "],
+            ["not sent", "Info: Submission not sent: not sent: "]
+          ] as const) {
+            const lines = linesOf(id)
+            assert.strictEqual(lines.length, 1, lines.join("\n"))
+            assert.include(lines[0], text)
+          }
+        }),
+      { durable: { retry: Schedule.recurs(0) }, sandbox: { retry: { times: 0 } } }
     )
   )
 
@@ -616,6 +650,58 @@ describe("the worker of an outbox", () => {
         yield* workUntil(desk, 1)
         assert.deepStrictEqual(tagsOf(desk.events), ["SubmissionAccepted"])
       })
+    )
+  )
+
+  it.live("awaits a ticket that a client of the program sends when it is closed", () =>
+    onDesk(
+      (desk) =>
+        Effect.gen(function* () {
+          yield* submit(desk)
+          yield* desk.working(until(() => desk.logs.some((line) => line.includes("the client has begun"))))
+          yield* workUntil(desk, 1)
+          assert.deepInclude(desk.events[0], { _tag: "SubmissionAccepted", id })
+          assert.strictEqual(desk.logs.filter((line) => line.includes("the client has begun")).length, 1)
+        }),
+      {
+        tickets: (tickets) =>
+          SupportTickets.of({
+            ...tickets,
+            create: (ticket) =>
+              Effect.logInfo("the client has begun").pipe(
+                Effect.andThen(Effect.sleep("500 millis")),
+                Effect.andThen(tickets.create(ticket)),
+                // It does not tell the worker what it sends.
+                Effect.provideService(CurrentWrite, undefined)
+              )
+          })
+      }
+    )
+  )
+
+  it.live("gives a ticket back that waits at the gate while the account is closed", () =>
+    onDesk(
+      (desk) =>
+        Effect.gen(function* () {
+          yield* desk.working(
+            Effect.gen(function* () {
+              yield* holdPermit(desk, "600 millis")
+              // Waits before the submission, and its response begins a pause.
+              yield* desk.sandbox.inject(Fault.rateLimited({ retryAfter: 3 }), { on: "retrieve" })
+              yield* Effect.forkChild(Effect.ignore(desk.tickets.retrieve(yield* desk.sandbox.seed())))
+              yield* Effect.sleep(50)
+              yield* submit(desk)
+              yield* Effect.sleep(200)
+              assert.deepInclude((yield* Effect.orDie(desk.operations.count)).outbox, { waiting: 0, claimed: 1 })
+              yield* Effect.sleep(1000)
+              assert.deepInclude((yield* Effect.orDie(desk.operations.count)).outbox, { waiting: 1, claimed: 0 })
+              yield* until(() => desk.events.length === 1)
+            })
+          )
+          assert.deepStrictEqual(tagsOf(desk.events), ["SubmissionAccepted"])
+          assert.strictEqual(yield* desk.sandbox.count("create"), 1)
+        }),
+      { sandbox: { gate: { concurrency: 1 }, retry: { times: 0 } } }
     )
   )
 

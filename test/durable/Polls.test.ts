@@ -59,6 +59,10 @@ describe("the polls of many tickets", () => {
         // Each claim ends once: the queue changes nothing afterwards.
         const [row] = yield* desk.sql<{ readonly claims: number }>`SELECT COUNT(*) AS claims FROM claims`
         assert.strictEqual(rows.length, (row?.claims ?? 0) - desk.events.length)
+        assert.deepStrictEqual(
+          desk.logs.filter((line) => line.includes("stays claimed")),
+          []
+        )
       })
     )
   )
@@ -76,6 +80,26 @@ describe("the polls of many tickets", () => {
           rows.map(({ value }) => value),
           ["NotSettled: the ticket is pending"]
         )
+      })
+    )
+  )
+
+  it.live("of a ticket near its deadline are given back when the worker is closed", () =>
+    onDesk((desk) =>
+      Effect.gen(function* () {
+        const ticketId = yield* desk.sandbox.seed({ outcome: "Pending" })
+        yield* desk.tracker.track(ticketId, { deadline: "4 seconds" })
+        yield* desk.working(
+          Effect.gen(function* () {
+            // The worker has polled once before, to see that the API responds.
+            yield* desk.sandbox.awaitRequests("retrieve", 2)
+            yield* until(() => desk.logs.length > 0)
+            yield* Effect.sleep(2500)
+          })
+        )
+        assert.deepStrictEqual(desk.events, [])
+        yield* desk.working(until(() => desk.events.length === 1))
+        assert.deepInclude(desk.events[0], { _tag: "TrackingOverdue", ticketId })
       })
     )
   )

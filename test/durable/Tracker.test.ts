@@ -268,6 +268,29 @@ describe("a tracked ticket", () => {
     )
   )
 
+  it.effect("is overdue without a poll if its deadline has passed before", () =>
+    tracking(({ events, polls, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        const ticketId = yield* sandbox.seed({ after: 0 })
+        yield* tracker.track(ticketId, { deadline: 0 })
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* polls, [])
+        assert.deepInclude(events[0], { _tag: "TrackingOverdue", ticketId, polls: 0 })
+      })
+    )
+  )
+
+  it.effect("is polled before a deadline that is close", () =>
+    tracking(({ events, polls, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        yield* tracker.track(yield* sandbox.seed({ outcome: "Pending" }), { deadline: "1 second" })
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual(yield* polls, [0])
+        assert.deepInclude(events[0], { _tag: "TrackingOverdue", polls: 1, issuedAt: DateTime.makeUnsafe(1000) })
+      })
+    )
+  )
+
   it.effect("is overdue without a poll if the account is held back at its deadline", () =>
     tracking(({ events, sandbox, tracker }) =>
       Effect.gen(function* () {
@@ -383,15 +406,30 @@ describe("the tracker", () => {
   it.effect("fails with TrackerUnavailable if its store does", () =>
     Effect.gen(function* () {
       const tracker = yield* TicketTracker
-      const error = yield* Effect.flip(tracker.track(TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")))
-      assert.strictEqual(error._tag, "TrackerUnavailable")
-      assert.include(error.message, "Check the store")
+      const ticketId = TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
+      const failed = yield* Effect.flip(tracker.track(ticketId))
+      assert.strictEqual(failed._tag, "TrackerUnavailable")
+      assert.include(failed.message, "Check the store")
+      assert.deepNestedInclude(failed, { "cause.message": "disk full" })
+      const died = yield* Effect.flip(tracker.track(ticketId))
+      assert.strictEqual(died._tag, "TrackerUnavailable")
+      assert.deepNestedInclude(died, { "cause.message": "a mistake" })
     }).pipe(
       Effect.provide(
         TicketTrackerLive.layer().pipe(
           Layer.provide(
-            Layer.mock(PersistedQueue.PersistedQueueStore, {
-              offer: () => Effect.fail(new PersistedQueue.PersistedQueueError({ message: "disk full" }))
+            Layer.sync(PersistedQueue.PersistedQueueStore, () => {
+              let offers = 0
+              const offer = Effect.suspend(() =>
+                offers++ === 0
+                  ? Effect.fail(new PersistedQueue.PersistedQueueError({ message: "disk full" }))
+                  : Effect.die(new Error("a mistake"))
+              )
+              return PersistedQueue.PersistedQueueStore.of({
+                offer: () => offer,
+                take: () => Effect.never,
+                cleanup: () => Effect.void
+              })
             })
           )
         )

@@ -110,6 +110,38 @@ describe("a webhook of a tracked ticket", () => {
     )
   )
 
+  it.live("that agrees with the outcome is no contradiction, however often it comes", () =>
+    onDesk(({ inbox, logs, sandbox }) =>
+      Effect.gen(function* () {
+        const created = yield* sandbox.seed({ outcome: "Pending" })
+        const failed = yield* sandbox.seed({ outcome: "Pending" })
+        for (let delivery = 0; delivery < 3; delivery++) {
+          yield* inbox.offer(createdEvent(created))
+          yield* inbox.offer(failedEvent(failed))
+        }
+        assert.deepStrictEqual(
+          logs.filter((line) => line.startsWith("Error")),
+          []
+        )
+      })
+    )
+  )
+
+  it.live("that contradicts an outcome after the tracking has ended is reported", () =>
+    onDesk(({ inbox, logs, operations, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        const ticketId = yield* sandbox.seed({ outcome: "Pending" })
+        yield* tracker.track(ticketId)
+        assert.isTrue(yield* operations.untrack(ticketId))
+        yield* inbox.offer(createdEvent(ticketId))
+        const [item] = yield* operations.list({ queue: "tracker", state: "done" })
+        assert.deepInclude(item, { id: ticketId, kind: "Settled" })
+        yield* inbox.offer(failedEvent(ticketId))
+        assert.strictEqual(logs.filter((line) => line.includes("a later event says")).length, 1)
+      })
+    )
+  )
+
   it.live("of a submission that is delivered twice is handled once", () =>
     onDesk(({ events, inbox, outbox, sandbox, working }) =>
       Effect.gen(function* () {

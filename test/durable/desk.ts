@@ -82,10 +82,10 @@ export const onDesk = <A, E>(
   } = {}
 ) => {
   const logs: Array<string> = []
-  const logger = Logger.make(({ cause, logLevel, message }) => {
-    logs.push(
-      `${logLevel}: ${Array.isArray(message) ? message.map(String).join(" ") : String(message)} ${String(cause)}`
-    )
+  const logger = Logger.make(({ cause, fiber, logLevel, message }) => {
+    const text = Array.isArray(message) ? message.map(String).join(" ") : String(message)
+    const annotations = JSON.stringify(fiber.getRef(References.CurrentLogAnnotations))
+    logs.push(`${logLevel}: ${text} ${annotations} ${String(cause)}`)
   })
   return Effect.gen(function* () {
     const events: Array<InboxEvent> = []
