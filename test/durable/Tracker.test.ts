@@ -194,6 +194,56 @@ describe("a tracked ticket", () => {
     )
   )
 
+  it.effect("is overdue when the time of its schedule is over", () =>
+    tracking(
+      ({ events, polls, sandbox, tracker }) =>
+        Effect.gen(function* () {
+          yield* tracker.track(yield* sandbox.seed({ outcome: "Pending" }))
+          yield* TestClock.adjust("1 hour")
+          assert.deepStrictEqual(yield* polls, [0, 10_000, 20_000, 30_000])
+          assert.deepStrictEqual(tagsOf(events), ["TrackingOverdue"])
+        }),
+      { options: { schedule: Schedule.spaced("10 seconds").pipe(Schedule.upTo({ duration: "25 seconds" })) } }
+    )
+  )
+
+  it.effect("has an event also if its issue key is too long for a key of the inbox", () =>
+    tracking(({ events, sandbox, tracker }) =>
+      Effect.gen(function* () {
+        const issueKey = IssueKey.make("S".repeat(5000))
+        const ticketId = yield* sandbox.seed({ after: 0, issueKey })
+        yield* tracker.track(ticketId)
+        yield* TestClock.adjust("1 second")
+        assert.deepInclude(events[0], { _tag: "TicketCreated", issueKey, dedupeKey: `poll:${ticketId}` })
+      })
+    )
+  )
+
+  it.effect("is followed by a client without TicketOutcomes", () =>
+    Effect.gen(function* () {
+      const ticketId = TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
+      const events: Array<InboxEvent> = []
+      const inbox = yield* TicketInbox
+      yield* Effect.forkChild(inbox.handle((event) => Effect.sync(() => events.push(event))))
+      yield* TicketTracker.use((tracker) => tracker.track(ticketId))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(tagsOf(events), ["TicketFailed"])
+    }).pipe(
+      Effect.provide(
+        TicketTrackerLive.worker().pipe(
+          Layer.provideMerge(TicketTrackerLive.layer()),
+          Layer.provideMerge(TicketInboxLive.layer()),
+          Layer.provide(PersistedQueue.layerStoreMemory),
+          Layer.provide(
+            Layer.mock(SupportTickets, {
+              retrieve: (ticketId) => Effect.succeed({ _tag: "Failed", ticketId })
+            })
+          )
+        )
+      )
+    )
+  )
+
   it.effect("fails if the account has no such ticket", () =>
     tracking(({ events, polls, tracker }) =>
       Effect.gen(function* () {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { type InboxEvent, SupportTickets, TicketId } from "../../src/index.ts"
 import { overlap, mergeIntervals } from "../../src/internal/durable/closedTimes.ts"
 import { Fault } from "../../src/testing/index.ts"
@@ -82,6 +83,28 @@ describe("a worker", () => {
           assert.deepStrictEqual((yield* desk.sandbox.tickets).map(({ summary }) => summary).toSorted(), ["1", "2"])
         }),
       { sandbox: { gate: { concurrency: 1 } } }
+    )
+  )
+
+  it.live("sends no probe at the end of a pause, but what has waited for it", () =>
+    onDesk(
+      (desk) =>
+        Effect.gen(function* () {
+          yield* desk.working(
+            Effect.gen(function* () {
+              yield* desk.sandbox.awaitRequests("retrieve", 1)
+              yield* desk.sandbox.inject(Fault.rateLimited({ retryAfter: 1 }), { on: "retrieve" })
+              yield* Effect.ignore(desk.tickets.retrieve(ticketId))
+              yield* submit(desk, "1")
+              yield* until(() => desk.events.length === 1)
+              yield* Effect.sleep(500)
+            })
+          )
+          // The first one of the worker, the one above, and one of the accepted ticket.
+          assert.strictEqual(yield* desk.sandbox.count("retrieve"), 3)
+          assert.strictEqual(yield* desk.sandbox.count("create"), 1)
+        }),
+      { durable: { schedule: Schedule.spaced("1 hour") }, sandbox: { retry: { times: 0 } } }
     )
   )
 
