@@ -671,7 +671,7 @@ describe("the worker of an outbox", () => {
               Effect.logInfo("the client has begun").pipe(
                 Effect.andThen(Effect.sleep("500 millis")),
                 Effect.andThen(tickets.create(ticket)),
-                // It does not tell the worker what it sends.
+                // The worker cannot see what it sends.
                 Effect.provideService(CurrentWrite, undefined)
               )
           })

@@ -110,7 +110,7 @@ describe("a webhook of a tracked ticket", () => {
     )
   )
 
-  it.live("that agrees with the outcome is no contradiction, however often it comes", () =>
+  it.live("that agrees with the outcome does not contradict it, however often it comes", () =>
     onDesk(({ inbox, logs, sandbox }) =>
       Effect.gen(function* () {
         const created = yield* sandbox.seed({ outcome: "Pending" })
