@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import { Fault } from "../../src/testing/index.ts"
+import { collectSpans } from "../support/collectSpans.ts"
 import { type Desk, onDesk, until } from "./desk.ts"
 
 /** Seeds and tracks tickets, and polls them until each has an outcome. */
@@ -59,13 +62,28 @@ describe("the polls of many tickets", () => {
         // Each claim ends once: the queue changes nothing afterwards.
         const [row] = yield* desk.sql<{ readonly claims: number }>`SELECT COUNT(*) AS claims FROM claims`
         assert.strictEqual(rows.length, (row?.claims ?? 0) - desk.events.length)
-        assert.deepStrictEqual(
-          desk.logs.filter((line) => line.includes("stays claimed")),
-          []
-        )
       })
     )
   )
+
+  it.live("are forgotten when they have ended, so that no lock of theirs is refreshed", () => {
+    const spans = collectSpans()
+    const statements = () =>
+      spans.spans.flatMap(({ attributes }) => {
+        const text = attributes.get("db.query.text")
+        return typeof text === "string" ? [text] : []
+      })
+    return onDesk(
+      (desk) =>
+        Effect.gen(function* () {
+          yield* follow(desk, 3)
+          assert.isAtLeast(statements().filter((text) => text.includes("attempts = attempts + 1")).length, 2)
+          // The queue refreshes the locks of its claims every 300 ms, if it has any.
+          assert.isAtMost(statements().filter((text) => text.includes("acquired_by IN (")).length, 1)
+        }),
+      { timing: "short" }
+    ).pipe(Effect.withTracer(spans.tracer))
+  })
 
   it.live("are released by the queue, one by one, if they cannot be released together", () =>
     onDesk((desk) =>
@@ -88,18 +106,20 @@ describe("the polls of many tickets", () => {
     onDesk((desk) =>
       Effect.gen(function* () {
         const ticketId = yield* desk.sandbox.seed({ outcome: "Pending" })
+        const deadline = (yield* Clock.currentTimeMillis) + 4000
         yield* desk.tracker.track(ticketId, { deadline: "4 seconds" })
         yield* desk.working(
           Effect.gen(function* () {
             // The worker has polled once before, to see that the API responds.
             yield* desk.sandbox.awaitRequests("retrieve", 2)
-            yield* until(() => desk.logs.length > 0)
             yield* Effect.sleep(2500)
           })
         )
         assert.deepStrictEqual(desk.events, [])
         yield* desk.working(until(() => desk.events.length === 1))
-        assert.deepInclude(desk.events[0], { _tag: "TrackingOverdue", ticketId })
+        const [event] = desk.events
+        assert.deepInclude(event, { _tag: "TrackingOverdue", ticketId })
+        assert.isAtLeast(event === undefined ? 0 : DateTime.toEpochMillis(event.issuedAt), deadline)
       })
     )
   )

@@ -14,14 +14,16 @@ class ReleaseRequest extends Request.Class<{ readonly release: Release }, void, 
 
 const maxReleases = 100
 
+const noRows = () => Effect.succeed([])
+
 /** A connection that executes nothing. */
 const noConnection: Connection = {
-  execute: () => Effect.succeed([]),
-  executeRaw: () => Effect.succeed([]),
+  execute: noRows,
+  executeRaw: noRows,
   executeStream: () => Stream.empty,
-  executeUnprepared: () => Effect.succeed([]),
-  executeValues: () => Effect.succeed([]),
-  executeValuesUnprepared: () => Effect.succeed([])
+  executeUnprepared: noRows,
+  executeValues: noRows,
+  executeValuesUnprepared: noRows
 }
 
 /** The claims of a queue in the database. Those that end at the same moment end with one statement. */
