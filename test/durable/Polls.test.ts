@@ -62,6 +62,10 @@ describe("the polls of many tickets", () => {
         // Each claim ends once: the queue changes nothing afterwards.
         const [row] = yield* desk.sql<{ readonly claims: number }>`SELECT COUNT(*) AS claims FROM claims`
         assert.strictEqual(rows.length, (row?.claims ?? 0) - desk.events.length)
+        assert.deepStrictEqual(
+          desk.logs.filter((line) => line.startsWith("Warn") && line.includes("stays claimed")),
+          []
+        )
       })
     )
   )
