@@ -17,12 +17,14 @@ const kills = (count: number, ids: ReadonlyArray<string>, signal: "SIGKILL" | "S
   }
 }
 
-/** The submissions that the API has received, and whose result is not stored yet. */
+/** The submissions that a worker has begun to send, or that the API has received, and whose result is not stored yet. */
 const inFlight = async ({ api, testStore }: Target) => {
-  const stored = new Set(
-    testStore.query("SELECT id FROM ripio_queue WHERE queue_name = 'ripio:outbox'").map(([id]) => id)
-  )
-  return (await api.report()).creates.filter(({ marker }) => !stored.has(`${marker}#2`))
+  const rows = testStore.query("SELECT id, element FROM ripio_queue WHERE queue_name = 'ripio:outbox'")
+  const stored = new Set(rows.map(([id]) => id))
+  const nextOf = (id: string) => id.replace(/\d+$/u, (number) => `${Number(number) + 1}`)
+  const begun = rows.flatMap(([id = "", element = ""]) => (element.includes('"begun":') ? [id] : []))
+  const received = (await api.report()).creates.map(({ marker }) => `${marker}#1`)
+  return [...begun, ...received].filter((id) => !stored.has(nextOf(id)))
 }
 
 /** Kills the workers while the API refuses all requests. */
