@@ -6,7 +6,7 @@ import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { DurableTickets } from "../../../src/durable.ts"
 import { startApi } from "./api.ts"
 import { type Postgres, startPostgres } from "./postgres.ts"
-import { hasPostgres, idsOf, sized } from "./sizes.ts"
+import { hasPostgres, idsOf } from "./sizes.ts"
 import { sqlStores } from "./testStores.ts"
 import { sleep, startWorkers, waitUntil } from "./workers.ts"
 
@@ -28,7 +28,7 @@ describe.for(sqlStores)("durable work on $name", ({ start }) => {
   it("stores one of two tickets with the same id, from two processes at once", async () => {
     await using testStore = await start()
     await using api = await startApi()
-    const ids = idsOf("conflict", sized(200, 50))
+    const ids = idsOf("conflict", 200)
     await using workers = await startWorkers(2, {
       role: "conflict",
       store: testStore.store,
