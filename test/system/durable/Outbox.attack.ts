@@ -34,7 +34,8 @@ const killsIn =
     const { accounted, api, killAndStart, workers } = target
     await waitUntil(() => accounted() >= ids.length / 5, { describe: workers.logs })
     await api.set({ mode, retryAfterSeconds: sized(30, 8) })
-    // What was in flight when the API went out of service is not the subject.
+    // What was in flight before every worker had met it is not the subject.
+    await sleep(500)
     await waitUntil(async () => (await inFlight(target)).length === 0, { describe: workers.logs })
     for (let kill = 0; kill < count; kill++) {
       await sleep(500 + Math.random() * 500)
