@@ -29,7 +29,6 @@ export default defineConfig({
   ...root,
   test: {
     ...shared,
-    testTimeout: 20_000,
     include: ["test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "test/{system,testing}/**", ...slow]
   }
