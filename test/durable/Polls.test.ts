@@ -27,7 +27,7 @@ const record = ({ sql }: Desk, name: string, column: string, condition: string) 
 const recordClaims = (desk: Desk) =>
   record(desk, "claims", "NEW.acquired_by", "NEW.acquired_by IS NOT NULL AND OLD.acquired_by IS NULL")
 
-describe("the polls of many tickets", () => {
+describe("the polls of tickets", () => {
   it.live("are claimed together, with one statement for many", () =>
     onDesk((desk) =>
       Effect.gen(function* () {
@@ -106,7 +106,7 @@ describe("the polls of many tickets", () => {
     )
   )
 
-  it.live("of a ticket near its deadline are given back when the worker is closed", () =>
+  it.live("are given back near a deadline when the worker is closed", () =>
     onDesk((desk) =>
       Effect.gen(function* () {
         const ticketId = yield* desk.sandbox.seed({ outcome: "Pending" })

@@ -35,7 +35,7 @@ export interface Claim {
   readonly element: unknown
 }
 
-/** Ends claims in the store with fewer statements than the queue, which needs one or more for each. */
+/** Ends claims in the store with fewer statements than the queue, which needs one for each. */
 export interface ClaimRows {
   /** Ends the claim of an element that is handled again later. If that fails, the queue ends it. */
   readonly release: (claim: Claim, again: Settlement & { readonly _tag: "Again" }) => Effect.Effect<void, unknown>

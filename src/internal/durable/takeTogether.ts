@@ -5,7 +5,7 @@ const windowMillis = 10
 
 /**
  * Lets takers that become free one after another take together, because the store claims for all takers that wait with one
- * statement. A taker waits 10 ms at most, and no longer than another one is busy.
+ * statement. A taker waits until no other one is busy, but 10 ms at most.
  */
 export const makeTakeTogether = (): ((busyTakers: () => number) => Effect.Effect<void>) => {
   const latch = Latch.makeUnsafe(false)
