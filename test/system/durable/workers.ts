@@ -11,6 +11,8 @@ export interface WorkerConfig<S extends Store = Store> {
   /** The name of a file in `roles`. */
   readonly role: "naive" | "inbox" | "durable" | "tracker" | "conflict"
   readonly store: S
+  /** The number of the worker, from 0. */
+  readonly index: number
   /** The API. */
   readonly baseUrl: string
   /** The file to which the handler appends its events. */
@@ -106,6 +108,7 @@ export const startWorkers = async (
       spacing: 1000,
       deadline: 600_000,
       ...options,
+      index,
       events,
       ids: [...sharedIds, ...ids.filter((_, position) => position % size === index)],
       submitted: submittedFile(index),

@@ -7,6 +7,10 @@ import { shortLocks, type SqlStore, sqlClient } from "../stores.ts"
 import type { WorkerConfig } from "../workers.ts"
 import { newTicket, ready } from "./shared.ts"
 
+// A transaction takes longer than the head start, so that both overlap, and shorter than the spacing.
+const headStart = 3
+const spacing = 200
+
 /** Submits a ticket that no other process submits, under ids that others use too, each in a transaction that takes a while. */
 export const main = (config: WorkerConfig<SqlStore>) =>
   Effect.gen(function* () {
@@ -22,10 +26,11 @@ export const main = (config: WorkerConfig<SqlStore>) =>
         Effect.match({ onFailure: ({ _tag }) => _tag, onSuccess: () => "Stored" }),
         Effect.map((tag) => appendEvent(config.events, { tag, dedupeKey: id, id, attempt: 1 }))
       )
+    /** Both processes submit a ticket at almost the same moment. They take turns to begin, so that each wins some. */
+    const timeOf = (position: number) => start + position * spacing + (position % 2 === config.index ? 0 : headStart)
     yield* Effect.forEach(
       config.ids,
-      // All processes submit a ticket at the same moment.
-      (id, index) => Effect.suspend(() => Effect.delay(submit(id), Math.max(0, start + index * 50 - Date.now()))),
+      (id, position) => Effect.suspend(() => Effect.delay(submit(id), Math.max(0, timeOf(position) - Date.now()))),
       { discard: true }
     )
     yield* Effect.never
