@@ -3,7 +3,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Latch from "effect/Latch"
 import type { PersistedQueueError, PersistedQueueStore } from "effect/persistence/PersistedQueue"
 import * as Scope from "effect/Scope"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
@@ -47,8 +46,8 @@ export interface ClaimRows {
 export interface WorkerState {
   /** The worker is asked to end: begin nothing that may wait for long. */
   readonly isStopping: boolean
-  /** Waits until the worker is asked to end. */
-  readonly stopped: Effect.Effect<void>
+  /** Calls back when the worker is asked to end, at once if it was. Returns how to unsubscribe. */
+  readonly onStop: (listener: () => void) => () => void
   /** The worker has ended without its handlers: repeat nothing. */
   readonly isAbandoned: boolean
 }
@@ -118,10 +117,13 @@ export interface WorkerOptions {
 
 /** A worker of one or more queues. */
 export interface Worker {
-  readonly state: WorkerState
-  /** Calls back when the worker is asked to end. Returns how to unsubscribe. */
-  readonly onStop: (listener: () => void) => () => void
   readonly start: (options: WorkerOptions) => Effect.Effect<void>
+}
+
+/** A fiber that takes elements, and the handler of its claim. */
+interface Taker {
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  handling: { readonly fiber: Fiber.Fiber<unknown, unknown>; readonly name: string } | undefined
 }
 
 const retryDelay = Duration.seconds(1)
@@ -136,25 +138,37 @@ const maxTakerWait = Duration.seconds(1)
 export const makeWorker = (grace: Duration.Duration): Effect.Effect<Worker, never, Scope.Scope> =>
   Effect.gen(function* () {
     const run = Effect.runForkWith(yield* Effect.context())
-    const stopped = Latch.makeUnsafe(false)
-    const state = { isStopping: false, isAbandoned: false, stopped: stopped.await }
-    const listeners = new Set<() => void>()
-    const takers = new Set<Fiber.Fiber<unknown, unknown>>()
-    const handlers = new Map<Fiber.Fiber<unknown, unknown>, string>()
+    // Arrays, because V8 frees what was in a `Map` or a `Set` late if its entries change with each claim.
+    const listeners = new Array<() => void>()
+    const takers = new Array<Taker>()
+    const state = {
+      isStopping: false,
+      isAbandoned: false,
+      onStop: (listener: () => void) => {
+        if (state.isStopping) listener()
+        listeners.push(listener)
+        return () => {
+          const index = listeners.indexOf(listener)
+          if (index >= 0) listeners.splice(index, 1)
+        }
+      }
+    }
+    const handlings = () => takers.flatMap(({ handling }) => (handling === undefined ? [] : [handling]))
 
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         state.isStopping = true
-        stopped.openUnsafe()
-        for (const listener of listeners) listener()
-        for (const taker of takers) taker.interruptUnsafe()
+        for (const listener of listeners.splice(0)) listener()
+        const fibers = takers.flatMap(({ fiber }) => (fiber === undefined ? [] : [fiber]))
+        for (const fiber of fibers) fiber.interruptUnsafe()
         // The take of a SQL store cannot be interrupted once it has met a row that is not JSON.
-        yield* Effect.timeoutOption(Fiber.awaitAll([...takers]), Duration.min(grace, maxTakerWait))
-        const ended = yield* Effect.timeoutOption(Fiber.awaitAll([...handlers.keys()]), grace)
+        yield* Effect.timeoutOption(Fiber.awaitAll(fibers), Duration.min(grace, maxTakerWait))
+        yield* Effect.timeoutOption(Fiber.awaitAll(handlings().map(({ fiber }) => fiber)), grace)
         state.isAbandoned = true
-        if (ended._tag === "None" && handlers.size > 0) {
+        const abandoned = handlings().map(({ name }) => name)
+        if (abandoned.length > 0) {
           yield* Effect.logWarning(
-            `The worker ends before ${handlers.size} of its handlers, after ${Duration.format(grace)}. Their elements stay claimed until the lock expires: ${[...handlers.values()].join(", ")}`
+            `The worker ends before ${abandoned.length} of its handlers, after ${Duration.format(grace)}. Their elements stay claimed until the lock expires: ${abandoned.join(", ")}`
           )
         }
       })
@@ -179,17 +193,17 @@ export const makeWorker = (grace: Duration.Duration): Effect.Effect<Worker, neve
         )
       )
 
-    const takeNext = (options: WorkerOptions, busy: Set<Fiber.Fiber<unknown, unknown>>) =>
+    const takeNext = (options: WorkerOptions, taker: Taker, busy: { count: number }) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.gen(function* () {
-          yield* restore(options.ready(() => busy.size))
+          yield* restore(options.ready(() => busy.count))
           const { claim, settle } = yield* take(options, restore)
           const fiber = run(handleClaim(options, claim, settle))
-          handlers.set(fiber, `${options.queue} ${claim.id}`)
-          busy.add(fiber)
+          busy.count++
+          taker.handling = { fiber, name: `${options.queue} ${claim.id}` }
           fiber.addObserver(() => {
-            handlers.delete(fiber)
-            busy.delete(fiber)
+            taker.handling = undefined
+            busy.count--
           })
           yield* restore(Fiber.await(fiber))
         })
@@ -205,16 +219,13 @@ export const makeWorker = (grace: Duration.Duration): Effect.Effect<Worker, neve
       )
 
     return {
-      state,
-      onStop: (listener) => {
-        listeners.add(listener)
-        return () => listeners.delete(listener)
-      },
       start: (options) =>
         Effect.sync(() => {
-          const busy = new Set<Fiber.Fiber<unknown, unknown>>()
-          for (let taker = 0; taker < options.concurrency; taker++) {
-            takers.add(run(Effect.forever(takeNext(options, busy))))
+          const busy = { count: 0 }
+          for (let count = 0; count < options.concurrency; count++) {
+            const taker: Taker = { fiber: undefined, handling: undefined }
+            takers.push(taker)
+            taker.fiber = run(Effect.forever(takeNext(options, taker, busy)))
           }
         })
     }

@@ -17,10 +17,9 @@ export const delayAt = (
     let now = 0
     let delay = Duration.zero
     for (let index = 1; index <= attempt; index++) {
-      const result = yield* Pull.catchDone(step(now, index), () => Effect.undefined)
-      if (result === undefined) return undefined
-      delay = result[1]
+      const [, next] = yield* step(now, index)
+      delay = next
       now += Duration.toMillis(delay)
     }
     return atLeastMinDelay(delay)
-  })
+  }).pipe(Pull.catchDone(() => Effect.undefined))

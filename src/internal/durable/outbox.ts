@@ -83,7 +83,6 @@ type Create = (
 export interface Sender {
   readonly create: Create
   readonly account: Account
-  readonly onStop: (listener: () => void) => () => void
   /** Whether `create` is that of the client, which runs `beforeSend`. A replaced one may not. */
   readonly runsHooks: boolean
 }
@@ -251,7 +250,7 @@ export const makeOutbox = ({
     entry: SendEntry,
     claim: Claim,
     ticket: NewTicket,
-    { account, create, onStop, runsHooks }: Sender,
+    { account, create, runsHooks }: Sender,
     state: WorkerState
   ): Effect.fn.Return<Next | Settlement> {
     // What is known about the ticket is not lost if a logger fails.
@@ -289,7 +288,7 @@ export const makeOutbox = ({
       isStopped = true
       fiber.interruptUnsafe()
     }
-    const unsubscribe = onStop(stopUnsent)
+    const unsubscribe = state.onStop(stopUnsent)
     // A ticket that waits at the gate while the account closes would be ambiguous if this process were killed.
     while (fiber.pollUnsafe() === undefined) {
       yield* Effect.raceFirst(Fiber.await(fiber), Effect.sleep(100))

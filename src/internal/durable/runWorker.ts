@@ -70,7 +70,6 @@ export const runWorker = ({
         handle: engine.outbox.handle({
           create: tickets.create,
           account,
-          onStop: worker.onStop,
           runsHooks: view !== undefined
         })
       })

@@ -20,6 +20,7 @@ import { TrackerUnavailable } from "../../domain/TrackerUnavailable.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
 import { CurrentPoll, type Poll } from "../http/gate/currentPoll.ts"
 import { lengthen, requestedDelay } from "../http/retry.ts"
+import { endEarly, startTimer } from "../http/timeoutOrElse.ts"
 import { contradictions, trackingCounter } from "../metrics.ts"
 import { type Account, findingOf, heldDelay, responded } from "./account.ts"
 import { type Claim, type ClaimRows, done, ended, returned, type Settlement, type WorkerState } from "./claims.ts"
@@ -236,8 +237,10 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
     const left = remaining()
     if (left <= 0) return yield* overdue()
     if (polls > 0 && left <= lastMoments) {
-      const isStopped = yield* Effect.raceFirst(Effect.as(Effect.sleep(left), false), Effect.as(state.stopped, true))
-      return isStopped ? returned : yield* overdue()
+      const isOverdue = yield* endEarly(Effect.as(Effect.sleep(left), true), (end) =>
+        state.onStop(() => end(Effect.succeed(false)))
+      )
+      return isOverdue ? yield* overdue() : returned
     }
 
     const scheduled = yield* delayAt(schedule, attempts)
@@ -262,9 +265,8 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
         onSuccess: (ticket) => ({ _tag: "Ticket" as const, ticket })
       })
     )
-    const stopped = Effect.as(state.stopped, { _tag: "Stopped" as const })
     const result = yield* Effect.ensuring(
-      Effect.raceAllFirst([response, untilHeld(poll, remaining), stopped]),
+      endPoll(response, poll, { clock, remaining, state }),
       Effect.withFiber((fiber) => Effect.sync(() => poll.account?.leave(poll, fiber.context)))
     )
     switch (result._tag) {
@@ -341,14 +343,34 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
 
 const checkMillis = 250
 
-/** Ends a poll at the deadline, or if it waits for the gate for too long. */
-const untilHeld = (poll: Poll, remaining: () => number): Effect.Effect<{ readonly _tag: "Held" | "Overdue" }> =>
-  Effect.gen(function* () {
-    for (let held = 0; ;) {
-      yield* Effect.sleep(Math.min(checkMillis, Math.max(remaining(), 0)))
-      if (remaining() <= 0) return { _tag: "Overdue" }
-      held = poll.isHeld ? held + checkMillis : 0
-      if (held >= maxHeldMillis) return { _tag: "Held" }
+/** Ends a poll at the deadline, when the worker ends, or if the poll waits for the gate for too long. */
+const endPoll = <A>(
+  response: Effect.Effect<A>,
+  poll: Poll,
+  {
+    clock,
+    remaining,
+    state
+  }: { readonly clock: Clock.Clock; readonly remaining: () => number; readonly state: WorkerState }
+): Effect.Effect<A | { readonly _tag: "Held" | "Overdue" | "Stopped" }> =>
+  endEarly<A, never, { readonly _tag: "Held" | "Overdue" | "Stopped" }, never>(response, (end, run) => {
+    let heldMillis = 0
+    let cancelTimer = () => {}
+    const waitForCheck = () => {
+      const millis = Math.min(checkMillis, Math.max(remaining(), 0))
+      cancelTimer = startTimer(Duration.millis(millis), clock, run, check)
+    }
+    const check = () => {
+      heldMillis = poll.isHeld ? heldMillis + checkMillis : 0
+      if (remaining() <= 0) end(Effect.succeed({ _tag: "Overdue" }))
+      else if (heldMillis >= maxHeldMillis) end(Effect.succeed({ _tag: "Held" }))
+      else waitForCheck()
+    }
+    waitForCheck()
+    const unsubscribe = state.onStop(() => end(Effect.succeed({ _tag: "Stopped" })))
+    return () => {
+      cancelTimer()
+      unsubscribe()
     }
   })
 
