@@ -14,7 +14,7 @@ export type Database =
   | { readonly kind: "postgres" | "redis"; readonly port: number }
 
 export interface DurableRole {
-  readonly candidate: "library" | "lease" | "pgBoss" | "workflow"
+  readonly candidate: "library" | "queue" | "lease" | "pgBoss" | "workflow"
   readonly database: Database
   readonly tickets: number
   /** The number of polls of each ticket. The last one has the outcome. */
@@ -165,13 +165,16 @@ const measureOne = async (
 
 const all = [
   { name: "the tracker on SQLite", candidate: "library", start: onSqlite },
+  { name: "PersistedQueue alone on SQLite", candidate: "queue", start: onSqlite },
   { name: "a lease table on SQLite", candidate: "lease", start: onSqlite },
   { name: "effect/workflow on SQLite", candidate: "workflow", start: onSqlite },
   { name: "the tracker on PostgreSQL", candidate: "library", start: onPostgres },
+  { name: "PersistedQueue alone on PostgreSQL", candidate: "queue", start: onPostgres },
   { name: "a lease table on PostgreSQL", candidate: "lease", start: onPostgres },
   { name: "effect/workflow on PostgreSQL", candidate: "workflow", start: onPostgres },
   { name: "pg-boss on PostgreSQL", candidate: "pgBoss", start: onPostgres },
-  { name: "the tracker on Redis", candidate: "library", start: onRedis }
+  { name: "the tracker on Redis", candidate: "library", start: onRedis },
+  { name: "PersistedQueue alone on Redis", candidate: "queue", start: onRedis }
 ] as const
 
 /** Those whose database is installed. */

@@ -50,6 +50,8 @@ const sqlClient = (database: Database) =>
         startupParameters: { TimeZone: "UTC" }
       })
 
+const redis = (port: number) => NodeRedis.layer({ socket: { host: "127.0.0.1", port } })
+
 /** The library: each outcome is an event in the inbox, which a handler receives. */
 const library = () => {
   const stub = Layer.mock(SupportTickets, {
@@ -75,7 +77,7 @@ const library = () => {
             Layer.provideMerge(TicketTrackerLive.layer({ schedule })),
             Layer.provideMerge(TicketInboxLive.layerStore()),
             Layer.provide(PersistedQueue.layerStoreRedis({ prefix: "{ripio}:" })),
-            Layer.provide(NodeRedis.layer({ socket: { host: "127.0.0.1", port: database.port } })),
+            Layer.provide(redis(database.port)),
             Layer.provide(stub)
           )
         ),
@@ -92,6 +94,32 @@ const library = () => {
         Effect.orDie
       )
 }
+
+/** Effect's queue without the library: a take polls, and fails while the ticket is pending. A second queue has the outcomes. */
+const queue = () =>
+  Effect.gen(function* () {
+    const schema = Schema.Struct({ id: Schema.String })
+    const retrySchedule = Schedule.spaced("1 second")
+    const tracked = yield* PersistedQueue.make({ name: "tracked", schema, maxAttempts: 2 ** 31 - 1, retrySchedule })
+    const outcomes = yield* PersistedQueue.make({ name: "outcomes", schema })
+    yield* Effect.forEach(ids, (id) => tracked.offer({ id }, { id }), { concurrency: 32, discard: true })
+    const pollNext = tracked.take(({ id }) =>
+      Effect.suspend((): Effect.Effect<unknown, unknown> =>
+        poll(id) ? outcomes.offer({ id }, { id }) : Effect.fail("the ticket is pending")
+      )
+    )
+    const handleNext = outcomes.take(() => Effect.sync(() => void handled++))
+    const takers = [
+      ...Array.from({ length: concurrency }, () => Effect.forever(Effect.ignore(pollNext))),
+      ...Array.from({ length: 16 }, () => Effect.forever(handleNext))
+    ]
+    yield* Effect.all(takers, { concurrency: "unbounded", discard: true })
+  }).pipe(Effect.provide(PersistedQueue.layer.pipe(Layer.provide(queueStore()))))
+
+const queueStore = (): Layer.Layer<PersistedQueue.PersistedQueueStore, unknown> =>
+  database.kind === "redis"
+    ? PersistedQueue.layerStoreRedis({ prefix: "{ripio}:" }).pipe(Layer.provide(redis(database.port)))
+    : PersistedQueue.layerStoreSql().pipe(Layer.provide(sqlClient(database)))
 
 /** What a program might do without the library: a table with a due time and a lease, and a table of events. */
 const lease = () =>
@@ -236,6 +264,7 @@ const pgBoss = async () => {
 const candidates = {
   // The other candidates log nothing.
   library: () => Effect.runPromise(Effect.provideService(library(), References.MinimumLogLevel, "Warn")),
+  queue: () => Effect.runPromise(Effect.provideService(Effect.orDie(queue()), References.MinimumLogLevel, "Warn")),
   lease: () => Effect.runPromise(Effect.orDie(lease())),
   workflow: () =>
     Effect.runPromise(Effect.provideService(Effect.orDie(workflow()), References.MinimumLogLevel, "Warn")),

@@ -3,17 +3,20 @@ import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { TicketTracker, TicketTrackerLive } from "../../src/durable.ts"
 import {
   type InboxEvent,
   IssueKey,
   makePollingSchedule,
+  SupportTicket,
   SupportTickets,
   TicketId,
   TicketInbox,
@@ -180,6 +183,50 @@ describe("a tracked ticket", () => {
       )
     )
   }
+
+  describe("whose poll cannot be interrupted", () => {
+    const ticketId = TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
+    const hangs = () => Effect.uninterruptible(Effect.never)
+    const workerWith = (retrieve: SupportTickets["Service"]["retrieve"]) =>
+      TicketTrackerLive.worker().pipe(Layer.provide(Layer.mock(SupportTickets, { retrieve })))
+    const store = TicketTrackerLive.layer({ schedule }).pipe(
+      Layer.provideMerge(TicketInboxLive.layer()),
+      Layer.provide(Layer.merge(PersistedQueue.layerStoreMemory, KeyValueStore.layerMemory))
+    )
+
+    it.effect("is overdue at its deadline", () =>
+      Effect.gen(function* () {
+        const events: Array<InboxEvent> = []
+        yield* Effect.forkChild(
+          TicketInbox.use((inbox) => inbox.handle((event) => Effect.sync(() => events.push(event))))
+        )
+        yield* TicketTracker.use(({ track }) => track(ticketId, { deadline: Duration.seconds(20) }))
+        yield* TestClock.adjust("19999 millis")
+        assert.deepStrictEqual(events, [])
+        yield* TestClock.adjust("1 millis")
+        assert.deepStrictEqual(tagsOf(events), ["TrackingOverdue"])
+      }).pipe(Effect.provide(Layer.provideMerge(workerWith(hangs), store)))
+    )
+
+    it.effect("is polled by the next worker as soon as its worker ends", () =>
+      Effect.gen(function* () {
+        yield* TicketTracker.use(({ track }) => track(ticketId))
+        const scope = yield* Scope.make()
+        yield* Layer.buildWithScope(workerWith(hangs), scope)
+        yield* TestClock.adjust("1 second")
+        yield* Scope.close(scope, Exit.void)
+        let polls = 0
+        const retrieve = () =>
+          Effect.sync(() => {
+            polls++
+            return SupportTicket.cases.Pending.make({ ticketId })
+          })
+        yield* Layer.build(workerWith(retrieve))
+        yield* TestClock.adjust(0)
+        assert.strictEqual(polls, 1)
+      }).pipe(Effect.provide(store))
+    )
+  })
 
   it.effect("is overdue when its schedule ends", () =>
     tracking(
