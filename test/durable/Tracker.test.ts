@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Metric from "effect/Metric"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import * as Schedule from "effect/Schedule"
@@ -16,8 +17,10 @@ import {
   type InboxEvent,
   IssueKey,
   makePollingSchedule,
+  RipioHttp,
   SupportTicket,
   SupportTickets,
+  SupportTicketsLive,
   TicketId,
   TicketInbox,
   TicketInboxLive,
@@ -206,6 +209,27 @@ describe("a tracked ticket", () => {
         yield* TestClock.adjust("1 millis")
         assert.deepStrictEqual(tagsOf(events), ["TrackingOverdue"])
       }).pipe(Effect.provide(Layer.provideMerge(workerWith(hangs), store)))
+    )
+
+    it.effect("is not counted as a wait when its poll reaches the account after the deadline", () =>
+      Effect.gen(function* () {
+        const { execute } = yield* RipioHttp
+        const late = RipioHttp.of({
+          execute: (request, options) => Effect.uninterruptible(Effect.delay(execute(request, options), "2 seconds"))
+        })
+        const tickets = SupportTicketsLive.layer.pipe(Layer.provide(Layer.succeed(RipioHttp, late)))
+        yield* Layer.build(TicketTrackerLive.worker().pipe(Layer.provide(tickets)))
+        yield* TicketTracker.use(({ track }) => track(ticketId, { deadline: Duration.seconds(1) }))
+        yield* TestClock.adjust("1 minute")
+        const waiters = (yield* Metric.snapshot).flatMap(({ id, state }) =>
+          id === "ripio.client.waiters" ? [state] : []
+        )
+        assert.deepStrictEqual(waiters, [])
+        yield* Sandbox.use(({ awaitRequests }) => awaitRequests("retrieve", 1))
+      }).pipe(
+        Effect.provide(Layer.merge(store, Sandbox.layerRipio())),
+        Effect.provideService(Metric.MetricRegistry, new Map())
+      )
     )
 
     it.effect("is polled by the next worker as soon as its worker ends", () =>

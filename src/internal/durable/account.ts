@@ -10,7 +10,7 @@ import type { SupportTicket } from "../../domain/SupportTicket.ts"
 import type { NotEnabled, TicketError } from "../../domain/TicketError.ts"
 import { TicketId } from "../../domain/TicketId.ts"
 import type { AccountView } from "../http/gate/accountView.ts"
-import { CurrentPoll, type Poll } from "../http/gate/currentPoll.ts"
+import { CurrentPoll, endWait, type Poll } from "../http/gate/currentPoll.ts"
 import { monotonicMillis } from "../http/monotonic.ts"
 import { GrowingPause } from "../http/gate/outage.ts"
 
@@ -150,7 +150,7 @@ export const makeAccount = ({
       return retrieve(lastTicket ?? noTicket).pipe(
         Effect.provideService(CurrentPoll, poll),
         Effect.match({ onFailure: findingOf, onSuccess: () => responded }),
-        Effect.ensuring(Effect.withFiber((fiber) => Effect.sync(() => poll.account?.leave(poll, fiber.context)))),
+        Effect.ensuring(Effect.withFiber((fiber) => Effect.sync(() => endWait(poll, fiber)))),
         Effect.flatMap(report)
       )
     })

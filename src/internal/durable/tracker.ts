@@ -18,7 +18,7 @@ import { dedupeKeyOf } from "../../domain/TicketEvent.ts"
 import { isTicketId, type TicketId } from "../../domain/TicketId.ts"
 import { TrackerUnavailable } from "../../domain/TrackerUnavailable.ts"
 import { withoutStackTrace } from "../../domain/withoutStackTrace.ts"
-import { CurrentPoll, type Poll } from "../http/gate/currentPoll.ts"
+import { CurrentPoll, endWait, type Poll } from "../http/gate/currentPoll.ts"
 import { lengthen, requestedDelay } from "../http/retry.ts"
 import { endEarly, startTimer } from "../http/timeoutOrElse.ts"
 import { contradictions, trackingCounter } from "../metrics.ts"
@@ -267,7 +267,7 @@ export const makeTracker = ({ addDeadLetter, deadline, queue, rows, schedule, st
     )
     const result = yield* Effect.ensuring(
       endPoll(response, poll, { clock, remaining, state }),
-      Effect.withFiber((fiber) => Effect.sync(() => poll.account?.leave(poll, fiber.context)))
+      Effect.withFiber((fiber) => Effect.sync(() => endWait(poll, fiber)))
     )
     switch (result._tag) {
       case "Stopped":

@@ -17,7 +17,7 @@ import { sanitize } from "../../domain/sanitize.ts"
 import { isOutcome, type SupportTicket, type TicketOutcome } from "../../domain/SupportTicket.ts"
 import type { TicketError } from "../../domain/TicketError.ts"
 import { isTicketId, TicketId } from "../../domain/TicketId.ts"
-import { CurrentPoll, type Poll, type PolledAccount } from "../http/gate/currentPoll.ts"
+import { CurrentPoll, endWait, type Poll, type PolledAccount } from "../http/gate/currentPoll.ts"
 import { atLeastMinDelay, lengthen, requestedDelay } from "../http/retry.ts"
 import { endEarly, startTimer } from "../http/timeoutOrElse.ts"
 import { monotonicMillis, wallClockOffset } from "../http/monotonic.ts"
@@ -57,14 +57,10 @@ const nextState = (poller: Poller): NextState => Effect.suspend(() => poller.nex
 
 const endOf = (poller: Poller): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    poller.account?.leave(poller, fiber.context)
-    poller.account = left
+    endWait(poller, fiber)
     addPollCounts(fiber, poller.sentPolls, poller.failedPolls)
     return Effect.void
   })
-
-// A poll that could not be interrupted may reach its account after the wait. It must not join then, because it never leaves.
-const left: PolledAccount = { lastFailure: undefined, isDown: false, leave: () => {} }
 
 // A longer `Retry-After` is not obeyed: an hour later, the server may say otherwise.
 const maxPause = Duration.hours(1)

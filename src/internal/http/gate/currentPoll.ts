@@ -29,3 +29,14 @@ export interface Poll {
 export const CurrentPoll = Context.Reference<Poll | undefined>("effect-ripio-tickets/CurrentPoll", {
   defaultValue: () => undefined
 })
+
+const left: PolledAccount = { lastFailure: undefined, isDown: false, leave: () => {} }
+
+/**
+ * Ends a wait. From then on it cannot join an account: a poll that could not be interrupted may reach the gate after its
+ * wait, which would never leave.
+ */
+export const endWait = (poll: Poll, { context }: { readonly context: Context.Context<never> }): void => {
+  poll.account?.leave(poll, context)
+  poll.account = left
+}
