@@ -67,6 +67,20 @@ describe("classifyTokenResponse", () => {
     assert.deepInclude(classifyTokenResponse(rawResponse(429, body)), { _tag: "RateLimited", status: 429 })
   })
 
+  it("returns UnexpectedResponse for an OAuth error outside of 4xx", () => {
+    for (const status of [300, 302, 399]) {
+      assert.deepInclude(classifyTokenResponse(rawResponse(status, { error: "invalid_client" })), {
+        _tag: "UnexpectedResponse",
+        status,
+        excerpt: '{"error":"invalid_client"}'
+      })
+    }
+  })
+
+  it("returns UnexpectedResponse for a refusal whose body is too large to read", () => {
+    assert.deepInclude(classifyTokenResponse(rawResponse(400, undefined)), { _tag: "UnexpectedResponse", status: 400 })
+  })
+
   it("returns Unauthenticated for a 401 with any body", () => {
     for (const body of [html, "", undefined, "{", { other: 1 }]) {
       assert.deepStrictEqual(classifyTokenResponse(rawResponse(401, body)), { _tag: "Unauthenticated", status: 401 })

@@ -60,12 +60,15 @@ describe("isTransient", () => {
 })
 
 describe("wasNotSent", () => {
-  it("is true only for a failed connection over which nothing was sent", () => {
+  it("is true only for a failed connection or a timeout before anything was sent", () => {
     assert.isTrue(wasNotSent(errorOf(transportFailed(false))))
+    assert.isTrue(wasNotSent(errorOf(new TimedOut({ after: Duration.seconds(10), mayHaveBeenSent: false }))))
     for (const reason of [
       transportFailed(true),
       timedOut,
       new RateLimited({ status: 429 }),
+      // The gate held it back. The caller has to know now.
+      new RateLimited({ status: 429, mayHaveBeenSent: false }),
       new ServerFailed({ status: 503 }),
       unexpected,
       invalid

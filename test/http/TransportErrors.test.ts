@@ -47,6 +47,9 @@ describe("mayHaveBeenSent", () => {
       mayHaveBeenSent: false,
       code: "ECONNREFUSED"
     },
+    { name: "null as its cause", cause: { message: "reset", cause: null }, mayHaveBeenSent: true },
+    { name: "a code that is a symbol", cause: { code: Symbol("ECONNREFUSED") }, mayHaveBeenSent: true },
+    { name: "a code in a list", cause: { code: ["ECONNREFUSED"] }, mayHaveBeenSent: true },
     // The fifth cause is not inspected.
     {
       name: "a refused connection five causes deep",

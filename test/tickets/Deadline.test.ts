@@ -36,6 +36,15 @@ describe("the deadline", () => {
     })
   )
 
+  it.effect("comes before a poll that is due at the same moment", () =>
+    Effect.gen(function* () {
+      const { awaitOutcome, times } = yield* scripted(always(pendingReply))
+      const options = { schedule: Schedule.spaced("1 second"), deadline: "3 seconds" } as const
+      yield* failsPending("1 hour", awaitOutcome(ticketId, options))
+      assert.deepStrictEqual(yield* times, [0, 1000, 2000])
+    })
+  )
+
   it.effect("is fifteen minutes by default, to the millisecond", () =>
     Effect.gen(function* () {
       const { awaitOutcome, times } = yield* scripted(always(pendingReply))

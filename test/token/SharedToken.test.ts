@@ -403,6 +403,7 @@ describe("a store that fails", () => {
           const warnings = (lines: ReadonlyArray<string>) => lines.filter((line) => line.startsWith("Warn"))
           assert.strictEqual(warnings(down).length, 1)
           assert.include(warnings(down)[0], "The store of access tokens failed")
+          if (how === "by not responding") assert.include(warnings(down)[0], "no response within 2s")
 
           fail(undefined)
           assert.deepStrictEqual(warnings(yield* collectLogs(replace)), [])

@@ -66,6 +66,21 @@ describe("an event whose handler keeps failing", () => {
     })
   )
 
+  it.effect("is a dead letter after 1 attempt, in the singular", () =>
+    Effect.gen(function* () {
+      const log = recordLog()
+      yield* Effect.gen(function* () {
+        const { inbox } = yield* failingOnFirst
+        yield* inbox.offer(numberedEvent(1))
+        yield* oneMinute
+      }).pipe(
+        Effect.provide(Layer.merge(TicketInboxLive.layer({ maxAttempts: 1 }), log.layer)),
+        Effect.provide(Idle.layer)
+      )
+      assert.include(log.lines.join("\n"), `The event ${dedupeKey} is a dead letter after 1 attempt: `)
+    })
+  )
+
   it.live("becomes a dead letter in SQL", () =>
     Effect.gen(function* () {
       const inbox = yield* TicketInbox

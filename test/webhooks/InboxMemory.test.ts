@@ -84,6 +84,60 @@ describe("the inbox in memory", () => {
     }).pipe(Effect.provide(TicketInboxLive.layer({ capacity: 3 })), Effect.provide(Idle.layer))
   )
 
+  it.effect("makes no room by forgetting the key of an event that is not handled yet", () =>
+    Effect.gen(function* () {
+      const inbox = yield* TicketInbox
+      for (const number of numbers(2)) yield* inbox.offer(numberedEvent(number))
+      yield* TestClock.adjust("5 days")
+      yield* Effect.flip(inbox.offer(numberedEvent(2)))
+      const { handled } = yield* handleAll()
+      yield* Idle.await
+      for (const number of [0, 1]) yield* inbox.offer(numberedEvent(number))
+      yield* Idle.await
+      assert.deepStrictEqual(
+        handled,
+        numbers(2).map((number) => numberedEvent(number).dedupeKey)
+      )
+    }).pipe(
+      Effect.provide(TicketInboxLive.layer({ capacity: 2 })),
+      Effect.provide(Idle.layer),
+      Effect.provide(recordLog().layer)
+    )
+  )
+
+  it.effect("forgets the oldest key whose event is handled, if the event of an older one is not", () =>
+    Effect.gen(function* () {
+      const inbox = yield* TicketInbox
+      yield* inbox.offer(numberedEvent(0))
+      const { handled } = yield* handleAll()
+      yield* Idle.await
+      const hanging = yield* Effect.forkChild(inbox.handle(() => Effect.never))
+      yield* inbox.offer(numberedEvent(1))
+      yield* TestClock.adjust("5 days")
+      yield* inbox.offer(numberedEvent(2))
+      yield* Idle.await
+      assert.include(handled, numberedEvent(0).dedupeKey)
+      yield* Fiber.interrupt(hanging)
+    }).pipe(
+      Effect.provide(TicketInboxLive.layer({ capacity: 2 })),
+      Effect.provide(Idle.layer),
+      Effect.provide(recordLog().layer)
+    )
+  )
+
+  it.effect("says nothing when it is closed and every event is handled", () =>
+    Effect.gen(function* () {
+      const log = recordLog()
+      yield* Effect.gen(function* () {
+        const { handled, inbox } = yield* handleAll()
+        yield* inbox.offer(numberedEvent(0))
+        yield* Idle.await
+        assert.strictEqual(handled.length, 1)
+      }).pipe(Effect.provide(TicketInboxLive.layer()), Effect.provide(Idle.layer), Effect.provide(log.layer))
+      assert.deepStrictEqual(log.lines, [])
+    })
+  )
+
   it.effect("remembers its keys for longer than the time window, by default", () =>
     Effect.gen(function* () {
       const { handled, inbox } = yield* handleAll()

@@ -39,6 +39,21 @@ describe("awaitOutcome with webhooks", () => {
     )
   )
 
+  it.effect("ends when the webhook arrives between a poll and the wait for the next one", () =>
+    onSandboxWithOutcomes(({ outcomes, sandbox, tickets }) =>
+      Effect.gen(function* () {
+        const id = yield* sandbox.seed({ ticketId, outcome: "Pending" })
+        const schedule = Schedule.spaced("1 minute").pipe(
+          Schedule.tap(() => Effect.orDie(outcomes.publish(eventOf(createdTicket))))
+        )
+        const fiber = yield* Effect.forkChild(tickets.awaitOutcome(id, { schedule }))
+        yield* TestClock.adjust(0)
+        assert.deepStrictEqual(yield* Fiber.join(fiber), createdTicket)
+        assert.strictEqual(yield* sandbox.count("retrieve"), 1)
+      })
+    )
+  )
+
   it.effect("interrupts a request in flight when the webhook arrives", () =>
     Effect.gen(function* () {
       let interrupted = 0

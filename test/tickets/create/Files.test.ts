@@ -57,6 +57,11 @@ const invalidFiles: ReadonlyArray<readonly [name: string, files: unknown, issue:
     /^files: cannot be read \(Error: gone\)/u
   ],
   [
+    "a file without content",
+    [fileWith({ arrayBuffer: () => () => undefined })],
+    /^files: cannot be read \(TypeError: arrayBuffer\(\) returned no bytes\)/u
+  ],
+  [
     "a file whose content is not bytes",
     [fileWith({ arrayBuffer: () => () => "text" })],
     /^files: cannot be read \(TypeError/u
