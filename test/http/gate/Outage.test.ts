@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -18,6 +19,42 @@ const failures: ReadonlyArray<readonly [string, ScriptedReply]> = [
   ["503", unavailable],
   ["refused connections", "refused"],
   ["HTML with status 500", { status: 500, text: "<html></html>" }]
+]
+
+// What each wait does in each second: its poll fails (x), its poll returns a pending ticket (o), or it does not poll (-).
+// A wait ends after its last poll, unless a dash follows.
+const timelines = [
+  { title: "begins after five failures in a row of three tickets", begins: true, waits: ["xxx-", "x---", "x---"] },
+  {
+    title: "does not begin after four failures, a response and four failures",
+    begins: false,
+    waits: ["xxoxx-", "x--x--", "x--x--"]
+  },
+  {
+    title: "begins after four failures, a response and five failures",
+    begins: true,
+    waits: ["xxoxxx-", "x--x---", "x--x---"]
+  },
+  {
+    title: "does not begin after a response and five failures of one ticket of four",
+    begins: false,
+    waits: ["xo------", "x-------", "x-------", "--xxxxx-"]
+  },
+  {
+    title: "does not begin after a response and five failures of one wait of two",
+    begins: false,
+    waits: ["xo------", "--xxxxx-"]
+  },
+  {
+    title: "does not begin after failures of a wait that ended and of one wait of two",
+    begins: false,
+    waits: ["o-------", "-x", "--xxxxx-"]
+  },
+  {
+    title: "begins after failures of a wait that ended and of the only other one",
+    begins: true,
+    waits: ["x", "-xxxx-"]
+  }
 ]
 
 describe("an outage", () => {
@@ -88,6 +125,31 @@ describe("an outage", () => {
       yield* waitForAll(2)
       yield* TestClock.adjust("2 minutes")
       assert.strictEqual(lines().length, 1)
+    })
+  )
+
+  it.effect.each(timelines)("$title", ({ begins, waits }) =>
+    Effect.gen(function* () {
+      const { at, fork, lines, tickets } = yield* fleet(
+        (request) => {
+          const index = waits.findIndex((_, number) => request.url.includes(idOf(number)))
+          return waits[index]?.[request.at / 1000] === "x" ? unavailable : pendingOf(request)
+        },
+        { latency: 0, retry: { times: 0 } }
+      )
+      for (const [number, wait] of waits.entries()) {
+        const polls = [...wait.matchAll(/[xo]/gu)].map(({ index }) => index)
+        const delays = [...polls, ...(wait.endsWith("-") ? [60] : [])]
+          .slice(1)
+          .map((second, index) => second - (polls[index] ?? 0))
+        const schedule = Schedule.modifyDelay(Schedule.recurs(delays.length), ({ output }) =>
+          Effect.succeed(Duration.seconds(delays[output] ?? 0))
+        )
+        yield* fork(Effect.delay(tickets.awaitOutcome(idOf(number), { schedule }), Duration.seconds(polls[0] ?? 0)))
+      }
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(at.length, waits.join("").match(/[xo]/gu)?.length)
+      assert.strictEqual(lines().length, begins ? 1 : 0)
     })
   )
 
@@ -264,6 +326,21 @@ describe("an outage", () => {
       yield* TestClock.adjust("1 minute")
       // All but the one that hangs.
       assert.strictEqual(countDone(fibers), 5)
+    })
+  )
+
+  it.effect("reports how long it lasted", () =>
+    Effect.gen(function* () {
+      const { fork, lines, tickets, waitForAll } = yield* fleet(downBetween(0, 17_000, unavailable), {
+        retry: { times: 0 }
+      })
+      yield* TestClock.adjust("7 seconds")
+      yield* waitForAll(5)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(lines().length, 1)
+      yield* fork(tickets.retrieve(idOf(9)))
+      yield* TestClock.adjust("1 second")
+      assert.match(lines()[1]?.message ?? "", /^The Ripio API responds again after 10s\. /u)
     })
   )
 

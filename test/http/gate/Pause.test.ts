@@ -107,6 +107,20 @@ describe("a response that asks for a pause", () => {
     })
   )
 
+  it.effect("without Retry-After spreads the polls that it held back", () =>
+    Effect.gen(function* () {
+      const { at, waitForAll } = yield* fleet(downBetween(0, 1000, { status: 429 }), { gate: { concurrency: 300 } })
+      yield* waitForAll(1)
+      yield* TestClock.adjust("100 millis")
+      const fibers = yield* waitForAll(300)
+      yield* TestClock.adjust("900 millis")
+      assert.strictEqual(at.length, 1)
+      yield* TestClock.adjust("4 seconds")
+      assert.strictEqual(countDone(fibers), 300)
+      assert.isAtMost(maxPerTenth(at), 50)
+    })
+  )
+
   it.effect("is obeyed also if it ends before the pause of polls after a 429 without a time", () =>
     Effect.gen(function* () {
       // A poll is refused without a time, and a call then with one that ends earlier.
