@@ -71,14 +71,20 @@ const make = ({ filename }: Options) =>
       statements.set(sql, statement)
       return statement
     }
-    const run = (statement: () => StatementSync, params: ReadonlyArray<unknown>) =>
+    const run = (prepare: () => StatementSync, params: ReadonlyArray<unknown>, asArrays = false) =>
       Effect.try({
-        try: () => statement().all(...params.map(toInput)),
+        try: () => {
+          const statement = prepare()
+          // Two columns with one name are one property of an object. Node.js before 22.16 knows objects only.
+          if ("setReturnArrays" in statement) statement.setReturnArrays(asArrays)
+          return statement.all(...params.map(toInput))
+        },
         catch: (cause) => toError(cause, "execute a statement")
       })
     const prepared = (sql: string, params: ReadonlyArray<unknown>) => run(() => prepare(sql), params)
     const unprepared = (sql: string, params: ReadonlyArray<unknown>) => run(() => database.prepare(sql), params)
-    const toValues = (rows: ReadonlyArray<Record<string, unknown>>) => rows.map((row) => Object.values(row))
+    const values = (prepare: () => StatementSync, params: ReadonlyArray<unknown>) =>
+      Effect.map(run(prepare, params, true), (rows) => rows.map((row) => Object.values(row)))
 
     const execute: Connection["execute"] = (sql, params, transform) =>
       Effect.map(prepared(sql, params), (rows) => (transform === undefined ? rows : transform(rows)))
@@ -87,8 +93,8 @@ const make = ({ filename }: Options) =>
       executeRaw: prepared,
       executeUnprepared: (sql, params, transform) =>
         Effect.map(unprepared(sql, params), (rows) => (transform === undefined ? rows : transform(rows))),
-      executeValues: (sql, params) => Effect.map(prepared(sql, params), toValues),
-      executeValuesUnprepared: (sql, params) => Effect.map(unprepared(sql, params), toValues),
+      executeValues: (sql, params) => values(() => prepare(sql), params),
+      executeValuesUnprepared: (sql, params) => values(() => database.prepare(sql), params),
       executeStream: (sql, params, transform) => Stream.fromIterableEffect(execute(sql, params, transform))
     }
 

@@ -5,8 +5,11 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
+import { existsSync } from "node:fs"
+import { vi } from "vitest"
 import { NodeSqlite } from "../../src/node/index.ts"
 import { databaseFile } from "./desk.ts"
 
@@ -32,12 +35,84 @@ describe("NodeSqlite", () => {
     })
   )
 
+  it.live("takes every kind of number, a missing value and a date, and returns columns of one name", () =>
+    Effect.gen(function* () {
+      const sql = yield* clientOn(":memory:")
+      const params = [1, 2n, undefined, false, new Date(1)]
+      const expected = [[1, 2, null, 0, "1970-01-01T00:00:00.001Z"]]
+      const statement = sql.unsafe("SELECT ?, ?, ?, ?, ?", params)
+      assert.deepStrictEqual(yield* statement.values, expected)
+      assert.strictEqual((yield* statement).length, 1)
+      assert.deepStrictEqual(yield* statement.valuesUnprepared, expected)
+    })
+  )
+
   it.live("fails with SqlError for a statement, a parameter and a file that cannot be used", () =>
     Effect.gen(function* () {
       const sql = yield* clientOn(":memory:")
-      assert.strictEqual((yield* Effect.flip(sql`SELECT * FROM missing`))._tag, "SqlError")
-      assert.strictEqual((yield* Effect.flip(sql.unsafe("SELECT ?", [Symbol("no")])))._tag, "SqlError")
-      assert.strictEqual((yield* Effect.flip(clientOn("/no/such/folder/tickets.db")))._tag, "SqlError")
+      assert.include(String(yield* Effect.flip(sql`SELECT * FROM missing`)), "SQLite could not execute a statement")
+      const unknown = yield* Effect.flip(sql.unsafe("SELECT ?", [Symbol("no")]))
+      assert.include(String(unknown.reason.cause), "SQLite has no value for a parameter of type symbol")
+      const noFile = yield* Effect.flip(clientOn("/no/such/folder/tickets.db"))
+      assert.include(String(noFile), "SQLite could not open the database")
+    })
+  )
+
+  it.live("writes through to the disk, lets readers go on, and keeps foreign keys", () =>
+    Effect.gen(function* () {
+      const sql = yield* clientOn(yield* databaseFile)
+      assert.deepStrictEqual(yield* sql`PRAGMA journal_mode`.values, [["wal"]])
+      // 2 is FULL.
+      assert.deepStrictEqual(yield* sql`PRAGMA synchronous`.values, [[2]])
+      assert.deepStrictEqual(yield* sql`PRAGMA foreign_keys`.values, [[1]])
+    })
+  )
+
+  it.live("closes the file with its layer", () =>
+    Effect.gen(function* () {
+      const filename = yield* databaseFile
+      yield* Effect.scoped(Effect.flatMap(clientOn(filename), (sql) => sql`CREATE TABLE t (a)`))
+      // The last connection to a file removes its log.
+      assert.isFalse(existsSync(`${filename}-wal`))
+    })
+  )
+
+  it.live("names its database and its driver in spans", () =>
+    Effect.gen(function* () {
+      const attributes: Array<unknown> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          span.attribute = (name, value) => void attributes.push([name, value])
+          return span
+        }
+      })
+      const sql = yield* clientOn(":memory:")
+      yield* Effect.provideService(sql`SELECT 1`, Tracer.Tracer, tracer)
+      assert.deepInclude(attributes, ["db.system.name", "sqlite"])
+    })
+  )
+
+  it.live("prepares a statement once, and forgets the oldest of more than 200", () =>
+    Effect.gen(function* () {
+      const { DatabaseSync } = yield* Effect.promise(() => import("node:sqlite"))
+      const prepare = yield* Effect.acquireRelease(
+        Effect.sync(() => vi.spyOn(DatabaseSync.prototype, "prepare")),
+        (prepare) => Effect.sync(() => prepare.mockRestore())
+      )
+      const sql = yield* clientOn(":memory:")
+      const select = (value: number) => sql.unsafe(`SELECT ${value}`)
+      const countOf = (value: number) => prepare.mock.calls.filter(([text]) => text === `SELECT ${value}`).length
+      for (let value = 1; value <= 200; value++) yield* select(value)
+      yield* select(1)
+      assert.strictEqual(countOf(1), 1)
+      yield* select(201)
+      yield* select(2)
+      assert.strictEqual(countOf(2), 1)
+      yield* select(1)
+      assert.strictEqual(countOf(1), 2)
+      yield* select(3).unprepared
+      assert.strictEqual(countOf(3), 2)
     })
   )
 
@@ -67,15 +142,6 @@ describe("NodeSqlite", () => {
       yield* Effect.sleep(20)
       assert.deepStrictEqual(yield* sql`SELECT a FROM t`.values, [[1]])
       yield* Fiber.join(open)
-    })
-  )
-
-  it.live("keeps many statements prepared, and any number of others", () =>
-    Effect.gen(function* () {
-      const sql = yield* clientOn(":memory:")
-      for (let index = 0; index < 300; index++) {
-        assert.deepStrictEqual(yield* sql.unsafe(`SELECT ${index}`).values, [[index]])
-      }
     })
   )
 

@@ -6,6 +6,8 @@ import { hasProperty } from "effect/Predicate"
 import { TicketId } from "../../src/index.ts"
 import { Fault } from "../../src/testing/index.ts"
 import { newTicket } from "../support/newTicket.ts"
+import { untyped } from "../support/untyped.ts"
+import { numberedEvent } from "../webhooks/fixtures.ts"
 import { onDesk, until } from "./desk.ts"
 
 const unknownTicket = TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
@@ -98,6 +100,11 @@ describe("the operations", () => {
         assert.isFalse(yield* operations.purge("a"))
         assert.isFalse(yield* operations.purge("unknown"))
         assert.isFalse(yield* operations.requeue("unknown"))
+        assert.isFalse(yield* operations.untrack(untyped("A")))
+        for (const resolution of ["send", { ticketId: "A" }, undefined]) {
+          const error = yield* Effect.flip(operations.resolve("a", untyped(resolution)))
+          assert.include(error.message, 'resolution: expected "resend", or a ticketId that is a UUID in lower case')
+        }
       })
     )
   )
@@ -122,6 +129,41 @@ describe("the operations", () => {
     )
   )
 
+  it.live("show why an item was handled again, and an item of an unknown kind", () =>
+    onDesk(({ operations, sandbox, sql, tracker, working }) =>
+      Effect.gen(function* () {
+        const ticketId = yield* sandbox.seed({ outcome: "Pending" })
+        yield* tracker.track(ticketId)
+        yield* working(Effect.andThen(sandbox.awaitRequests("retrieve", 1), Effect.sleep(300)), { outbox: 0 })
+        const [item] = yield* operations.list({ queue: "tracker" })
+        assert.deepInclude(item, { id: ticketId, kind: "Track", ticketId, lastFailure: "the ticket is pending" })
+        yield* sql`UPDATE ripio_queue SET element = '7' WHERE id = ${ticketId}`
+        const [unknown] = yield* operations.list({ queue: "tracker" })
+        assert.deepInclude(unknown, { id: ticketId, kind: "Unknown" })
+        assert.isUndefined(unknown?.ticketId)
+      })
+    )
+  )
+
+  it.live("handle a dead letter of the inbox again", () =>
+    onDesk(({ events, inbox, logs, operations, sql, working }) =>
+      Effect.gen(function* () {
+        yield* inbox.offer(numberedEvent(1))
+        const { dedupeKey } = numberedEvent(1)
+        const readable = (yield* sql<{ readonly element: string }>`SELECT element FROM ripio_queue`)[0]?.element
+        yield* sql`UPDATE ripio_queue SET element = '{"_tag":"NotYetKnown"}'`
+        yield* working(until(() => logs.some((line) => line.includes(`${dedupeKey} is a dead letter`))))
+        const [letter] = yield* operations.deadLetters
+        assert.deepInclude(letter, { dedupeKey, queue: "inbox" })
+        yield* sql`UPDATE ripio_dead_letters
+          SET value = CAST(REPLACE(CAST(value AS TEXT), '{"_tag":"NotYetKnown"}', ${readable}) AS BLOB)`
+        assert.isTrue(yield* operations.requeue(dedupeKey))
+        yield* working(until(() => events.length === 1))
+        assert.deepStrictEqual(yield* operations.deadLetters, [])
+      })
+    )
+  )
+
   it.live("fail with OperationsUnavailable if the database does", () =>
     onDesk(({ operations, sql }) =>
       Effect.gen(function* () {
@@ -129,6 +171,7 @@ describe("the operations", () => {
         const error = yield* Effect.flip(operations.count)
         assert.strictEqual(error._tag, "OperationsUnavailable")
         assert.include(error.message, "Check the database")
+        assert.include(String(error.cause), "SQLite could not execute a statement")
       })
     )
   )
@@ -141,12 +184,16 @@ describe("the operations", () => {
           yield* tracker.track(unknownTicket)
           yield* Effect.sleep(1100)
           yield* working(Effect.sleep(200), { outbox: 0 })
-          const gauges = (yield* Metric.snapshot).filter(
-            ({ attributes }) => attributes?.["name"] === "measured" && attributes?.["queue"] === "tracker"
-          )
-          const valueOf = (id: string) => {
-            const state: unknown = gauges.find((gauge) => gauge.id === id)?.state
+          const gauges = (yield* Metric.snapshot).filter(({ attributes }) => attributes?.["name"] === "measured")
+          const valueOf = (id: string, queue = "tracker") => {
+            const state: unknown = gauges.find(
+              (gauge) => gauge.id === id && gauge.attributes?.["queue"] === queue
+            )?.state
             return state
+          }
+          for (const queue of ["outbox", "inbox"]) {
+            assert.deepInclude(valueOf("ripio.durable.queue.size", queue), { value: 0 })
+            assert.deepInclude(valueOf("ripio.durable.queue.age", queue), { value: 0 })
           }
           assert.deepInclude(valueOf("ripio.durable.queue.size"), { value: 1 })
           const age = valueOf("ripio.durable.queue.age")

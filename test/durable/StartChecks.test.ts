@@ -12,6 +12,7 @@ import { DurableTickets, TicketOutbox, TicketTracker } from "../../src/durable.t
 import { NodeSqlite } from "../../src/node/index.ts"
 import { Sandbox } from "../../src/testing/index.ts"
 import { databaseFile } from "./desk.ts"
+import { unreadable } from "./unreadable.ts"
 
 /** A client of another database, whose statements return the same rows. */
 const fakeClient = (compiler: Statement.Compiler, rows: Effect.Effect<ReadonlyArray<object>, SqlError>) => {
@@ -109,6 +110,16 @@ describe("durable work does not start", () => {
       Effect.gen(function* () {
         const error = yield* startsOn(NodeSqlite.layer({ filename: ":memory:" }), options)
         assert.deepInclude(error, { _tag: "InvalidOption", option })
+        assert.include(error.message, option === "name" ? "expected 1 to 60 letters, digits, dots or dashes" : option)
+      })
+    )
+  }
+
+  for (const option of ["name", "schedule", "deadline", "maxBytes", "maxAge", "rememberFor", "retry"]) {
+    it.effect(`with an option ${option} that cannot be read`, () =>
+      Effect.gen(function* () {
+        const error = yield* startsOn(NodeSqlite.layer({ filename: ":memory:" }), unreadable(option))
+        assert.deepInclude(error, { _tag: "InvalidOption", option })
       })
     )
   }
@@ -135,6 +146,15 @@ describe("the worker does not start", () => {
     )
   }
 
+  for (const option of ["outbox", "tracker", "grace"]) {
+    it.live(`with an option ${option} that cannot be read`, () =>
+      Effect.gen(function* () {
+        const worker = DurableTickets.worker(unreadable(option)).pipe(Layer.provide(services))
+        assert.deepInclude(yield* Effect.flip(Effect.scoped(Layer.build(worker))), { _tag: "InvalidOption", option })
+      })
+    )
+  }
+
   for (const [name, layer] of [
     ["TicketOutbox", Layer.provideMerge(Layer.succeed(TicketOutbox, { submit: () => Effect.void }), services)],
     ["TicketTracker", Layer.provideMerge(Layer.succeed(TicketTracker, { track: () => Effect.void }), services)]
@@ -144,6 +164,7 @@ describe("the worker does not start", () => {
         const worker = DurableTickets.worker().pipe(Layer.provide(layer))
         const error = yield* Effect.flip(Effect.scoped(Layer.build(worker)))
         assert.deepInclude(error, { _tag: "InvalidOption", option: name })
+        assert.include(error.message, "expected the service of DurableTickets.layer")
       })
     )
   }

@@ -1,11 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
@@ -16,94 +14,16 @@ import { TicketTracker, TicketTrackerLive } from "../../src/durable.ts"
 import {
   type InboxEvent,
   IssueKey,
-  makePollingSchedule,
   RipioHttp,
   SupportTicket,
   SupportTickets,
   SupportTicketsLive,
   TicketId,
   TicketInbox,
-  TicketInboxLive,
-  TicketOutcomes,
-  TicketOutcomesLive
+  TicketInboxLive
 } from "../../src/index.ts"
 import { Fault, Sandbox } from "../../src/testing/index.ts"
-
-const schedule = makePollingSchedule({ jitter: false })
-
-/** Tracks tickets in virtual time, on a queue in memory and a sandbox. */
-const tracking = <A, E>(
-  test: (services: {
-    readonly sandbox: Sandbox["Service"]
-    readonly tracker: TicketTracker["Service"]
-    readonly inbox: TicketInbox["Service"]
-    readonly outcomes: TicketOutcomes["Service"]
-    readonly store: PersistedQueue.PersistedQueueStore["Service"]
-    readonly texts: KeyValueStore.KeyValueStore
-    readonly events: Array<InboxEvent>
-    readonly logs: Array<string>
-    /** The times at which the ticket was polled, in milliseconds. */
-    readonly polls: Effect.Effect<ReadonlyArray<number>>
-  }) => Effect.Effect<A, E>,
-  {
-    hasGate = false,
-    options,
-    worker
-  }: {
-    /** Whether the worker sees the account gate, and not a client that counts polls. */
-    readonly hasGate?: boolean
-    readonly options?: TicketTrackerLive.Options
-    readonly worker?: TicketTrackerLive.WorkerOptions
-  } = {}
-) => {
-  const logs: Array<string> = []
-  const logger = Logger.make(({ cause, logLevel, message }) => {
-    logs.push(`${logLevel}: ${String(message)} ${String(cause)}`)
-  })
-  const times: Array<number> = []
-  // Counts the polls where the worker sends them.
-  const counted = Layer.effect(
-    SupportTickets,
-    Effect.map(SupportTickets, (tickets) => {
-      const retrieve: typeof tickets.retrieve = (id) =>
-        Effect.andThen(
-          Effect.map(Clock.currentTimeMillis, (now) => times.push(now)),
-          tickets.retrieve(id)
-        )
-      return SupportTickets.of({ ...tickets, retrieve })
-    })
-  )
-  return Effect.gen(function* () {
-    const inbox = yield* TicketInbox
-    const events: Array<InboxEvent> = []
-    yield* Effect.forkChild(inbox.handle((event) => Effect.sync(() => events.push(event))))
-    return yield* test({
-      sandbox: yield* Sandbox,
-      tracker: yield* TicketTracker,
-      inbox,
-      outcomes: yield* TicketOutcomes,
-      store: yield* PersistedQueue.PersistedQueueStore,
-      texts: yield* KeyValueStore.KeyValueStore,
-      events,
-      logs,
-      polls: Effect.sync(() => times)
-    })
-  }).pipe(
-    Effect.provide(
-      TicketTrackerLive.worker(worker).pipe(
-        Layer.provideMerge(TicketTrackerLive.layer({ schedule, ...options })),
-        Layer.provideMerge(TicketInboxLive.layer()),
-        Layer.provideMerge(Layer.merge(PersistedQueue.layerStoreMemory, KeyValueStore.layerMemory)),
-        Layer.provideMerge(hasGate ? Layer.empty : counted),
-        Layer.provideMerge(Sandbox.layerRipio({ seed: 0 })),
-        Layer.provideMerge(TicketOutcomesLive.layer())
-      )
-    ),
-    Effect.provide(Logger.layer([logger]))
-  )
-}
-
-const tagsOf = (events: ReadonlyArray<InboxEvent>) => events.map(({ _tag }) => _tag)
+import { schedule, tracking, tagsOf } from "./tracking.ts"
 
 describe("a tracked ticket", () => {
   it.effect("is polled at once and then on the schedule, until its outcome", () =>
@@ -507,93 +427,6 @@ describe("a tracked ticket", () => {
           }),
         options === undefined ? {} : { worker: options }
       )
-    )
-  }
-})
-
-describe("the tracker", () => {
-  it.effect("refuses an id that is not one, and a deadline that cannot work", () =>
-    tracking(({ tracker }) =>
-      Effect.gen(function* () {
-        const invalid = yield* Effect.flip(tracker.track(TicketId.make("x", { disableChecks: true })))
-        assert.include(invalid.message, "ticketId: expected a UUID in lower case")
-        const ticketId = TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
-        const negative = yield* Effect.flip(tracker.track(ticketId, { deadline: "-1 seconds" }))
-        assert.include(negative.message, "deadline: expected a duration that is not negative")
-      })
-    )
-  )
-
-  it.effect("fails with TrackerUnavailable if its store does", () =>
-    Effect.gen(function* () {
-      const tracker = yield* TicketTracker
-      const ticketId = TicketId.make("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
-      const failed = yield* Effect.flip(tracker.track(ticketId))
-      assert.strictEqual(failed._tag, "TrackerUnavailable")
-      assert.include(failed.message, "Check the store")
-      assert.deepNestedInclude(failed, { "cause.message": "disk full" })
-      const died = yield* Effect.flip(tracker.track(ticketId))
-      assert.strictEqual(died._tag, "TrackerUnavailable")
-      assert.deepNestedInclude(died, { "cause.message": "a mistake" })
-    }).pipe(
-      Effect.provide(
-        TicketTrackerLive.layer().pipe(
-          Layer.provide(
-            Layer.sync(PersistedQueue.PersistedQueueStore, () => {
-              let offers = 0
-              const offer = Effect.suspend(() =>
-                offers++ === 0
-                  ? Effect.fail(new PersistedQueue.PersistedQueueError({ message: "disk full" }))
-                  : Effect.die(new Error("a mistake"))
-              )
-              return PersistedQueue.PersistedQueueStore.of({
-                offer: () => offer,
-                take: () => Effect.never,
-                cleanup: () => Effect.void
-              })
-            })
-          )
-        )
-      )
-    )
-  )
-
-  for (const element of [{ _tag: "Track", v: 99 }, null, "text", { ticketId: 5 }]) {
-    it.effect(`makes ${JSON.stringify(element)} a dead letter, and logs it`, () =>
-      tracking(({ events, logs, sandbox, store, texts, tracker }) =>
-        Effect.gen(function* () {
-          yield* store.offer({ name: "ripio-tracker", id: "broken", element, isCustomId: true })
-          yield* tracker.track(yield* sandbox.seed({ after: 0 }))
-          yield* TestClock.adjust("1 minute")
-          assert.deepStrictEqual(tagsOf(events), ["TicketCreated"])
-          const keys = yield* texts.keys
-          assert.strictEqual(keys.length, 1)
-          assert.include(yield* texts.get(keys[0] ?? ""), `"stored":${JSON.stringify(element)}`)
-          assert.strictEqual(logs.filter((line) => line.includes("broken of the tracker is a dead letter")).length, 1)
-        })
-      )
-    )
-  }
-
-  for (const { issue, layer, option } of [
-    {
-      layer: TicketTrackerLive.layer({ name: "" }),
-      option: "name",
-      issue: "expected some text"
-    },
-    {
-      layer: TicketTrackerLive.layer({ deadline: "-1 seconds" }),
-      option: "deadline",
-      issue: "expected a duration that is not negative"
-    }
-  ]) {
-    it.effect(`fails with InvalidOption for ${option}`, () =>
-      Effect.gen(function* () {
-        const error = yield* Effect.flip(
-          Effect.scoped(Layer.build(layer)).pipe(Effect.provide(PersistedQueue.layerStoreMemory))
-        )
-        assert.deepInclude(error, { option, issue })
-      })
     )
   }
 })
