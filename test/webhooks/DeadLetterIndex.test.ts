@@ -190,6 +190,10 @@ describe("a stored event that cannot be decoded", () => {
         letters.map(({ event }) => event),
         rows.map(() => undefined)
       )
+      assert.sameMembers(
+        letters.map(({ dedupeKey }) => dedupeKey),
+        ["of a later version", numberedEvent(1).dedupeKey, "a text", "null"]
+      )
       assert.sameDeepMembers(
         letters.map(({ stored }) => stored),
         rows.map(({ element }) => JSON.parse(JSON.stringify(element)) as unknown)

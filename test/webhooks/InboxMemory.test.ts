@@ -182,6 +182,22 @@ describe("the inbox in memory", () => {
   }
 })
 
+describe("an inbox in memory whose handler has ended", () => {
+  it.effect("refuses events, which would be lost, and says what to do", () =>
+    Effect.gen(function* () {
+      const inbox = yield* TicketInbox
+      const handling = yield* Effect.forkChild(
+        inbox.handle(() => Effect.void),
+        { startImmediately: true }
+      )
+      yield* inbox.offer(numberedEvent(1))
+      yield* Fiber.interrupt(handling)
+      const error = yield* Effect.flip(inbox.offer(numberedEvent(2)))
+      assert.include(error.message, "its handler has ended. Run it until the server has stopped")
+    }).pipe(Effect.provide(Layer.merge(TicketInboxLive.layer(), recordLog().layer)))
+  )
+})
+
 describe("an inbox whose layer is closed", () => {
   for (const { layer, title } of [
     { title: "in memory", layer: TicketInboxLive.layer() },
