@@ -28,7 +28,7 @@ describe.for(sqlStores)("durable work on $name", ({ start }) => {
   it("stores one of two tickets with the same id, from two processes at once", async () => {
     await using testStore = await start()
     await using api = await startApi()
-    const ids = idsOf("conflict", 60)
+    const ids = idsOf("conflict", 40)
     await using workers = await startWorkers(2, {
       role: "conflict",
       store: testStore.store,

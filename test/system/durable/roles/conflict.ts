@@ -9,7 +9,7 @@ import { newTicket, ready } from "./shared.ts"
 
 // A transaction takes longer than the head start, so that both overlap, and shorter than the spacing.
 const headStart = 3
-const spacing = 200
+const spacing = 150
 
 /** Submits a ticket that no other process submits, under ids that others use too, each in a transaction that takes a while. */
 export const main = (config: WorkerConfig<SqlStore>) =>
