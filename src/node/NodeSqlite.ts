@@ -145,7 +145,8 @@ const toInput = (value: unknown): SQLInputValue => {
  * Several processes of one machine may use one file: a statement waits up to 10 s for another process that writes, and a
  * transaction locks the file when it begins. Do not put the file on a network drive, which has no reliable locks.
  *
- * `node:sqlite` is synchronous, so each statement blocks the process for as long as the disk takes.
+ * `node:sqlite` is synchronous, so each statement blocks the process for as long as the disk takes. On Node.js before 22.16,
+ * the `values` of a statement lack all but the last of several columns with one name.
  *
  * Fails with `SqlError` if the file cannot be opened, or if the runtime has no `node:sqlite`: it needs Node.js 22.13 or newer.
  *

@@ -153,7 +153,7 @@ describe("the worker of an outbox", () => {
     )
   )
 
-  it.live("says which of its tasks failed, and goes on", () =>
+  it.live("says which of its tasks failed, and that they are tried again", () =>
     onDesk((desk) =>
       Effect.gen(function* () {
         yield* desk.sql`DROP TABLE ripio_queue`

@@ -66,7 +66,7 @@ describe("an event whose handler keeps failing", () => {
     })
   )
 
-  it.effect("is a dead letter after 1 attempt, in the singular", () =>
+  it.effect("is logged with the number of its attempts, also if that is 1", () =>
     Effect.gen(function* () {
       const log = recordLog()
       yield* Effect.gen(function* () {
