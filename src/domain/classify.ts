@@ -63,7 +63,7 @@ export const classify = (
   response: RawResponse,
   { isWrite }: { readonly isWrite: boolean } = { isWrite: false }
 ): Classification => {
-  const { body, retryAfter, status } = response
+  const { body, status } = response
   if (status >= 200 && status < 300) {
     const parsed = parseJson(body)
     return parsed === undefined ? unexpectedResponse(response, notJson(body)) : { _tag: "Success", json: parsed.json }
@@ -78,6 +78,7 @@ export const classify = (
     return { ...api, ...details, _tag }
   }
   if (status === 401) return { ...api, ...details, _tag: "Unauthenticated" }
+  const { retryAfter } = response
   const wait = retryAfter === undefined ? {} : { retryAfter }
   const isTooLong = retryAfter !== undefined && Duration.isGreaterThan(retryAfter, maxRetryAfter)
   if (status === 429 || (isTooLong && isServerFailure(status))) {

@@ -187,12 +187,12 @@ export interface AttemptInfo {
 export const withAttemptSpan = <E extends RipioHttpErrorReason>(
   request: HttpClientRequest,
   info: AttemptInfo,
-  attempt: Effect.Effect<RawResponse, E>
+  attempt: (clock: Clock.Clock) => Effect.Effect<RawResponse, E>
 ): Effect.Effect<RawResponse, E> =>
   Effect.withFiber((fiber) => {
     const clock = fiber.getRef(Clock.Clock)
     const start = stopwatchMillis(clock)
-    const measured = Effect.onExitPrimitive(attempt, (exit) => {
+    const measured = Effect.onExitPrimitive(attempt(clock), (exit) => {
       try {
         info.metrics.duration(request.method, resultOf(exit), (stopwatchMillis(clock) - start) / 1000, fiber.context)
       } catch {

@@ -20,25 +20,19 @@ import { formOf, uploadOf } from "../internal/http/formBody.ts"
 const make = Effect.gen(function* () {
   const layerContext = yield* Effect.context()
   const layerInit = Context.getOrUndefined(layerContext, FetchHttpClient.RequestInit)
-  const layerFetch = Context.getOrUndefined(layerContext, FetchHttpClient.Fetch)
+  const layerFetch = Context.get(layerContext, FetchHttpClient.Fetch)
   const fallback = yield* HttpClient.HttpClient
 
-  const execute = Effect.flatMap((request: HttpClientRequest) =>
-    Effect.withFiber((fiber) => {
-      const callInit = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
-      const init: RequestInit = { ...layerInit, ...callInit, redirect: "manual" }
-      return isPlain(request)
-        ? send(request, fetchOf(request, fiber.getRef(FetchHttpClient.Fetch)), init)
-        : Effect.provideService(fallback.execute(request), FetchHttpClient.RequestInit, init)
-    })
-  )
-  // In the context of the request, so that what wraps the `fetch` of a call finds the layer's.
-  const withLayerFetch = (context: Context.Context<never>): Context.Context<never> =>
-    layerFetch === undefined || Context.getOrUndefined(context, FetchHttpClient.Fetch) !== undefined
-      ? context
-      : Context.add(context, FetchHttpClient.Fetch, layerFetch)
   return HttpClient.makeWith<never, never, HttpClientError, never>(
-    (request) => (layerFetch === undefined ? execute(request) : Effect.updateContext(execute(request), withLayerFetch)),
+    Effect.flatMap((request) =>
+      Effect.withFiber(({ context }) => {
+        const callInit = Context.getOrUndefined(context, FetchHttpClient.RequestInit)
+        const init: RequestInit = { ...layerInit, ...callInit, redirect: "manual" }
+        return isPlain(request)
+          ? send(request, fetchOf(request, Context.getOrUndefined(context, FetchHttpClient.Fetch) ?? layerFetch), init)
+          : Effect.provideService(fallback.execute(request), FetchHttpClient.RequestInit, init)
+      })
+    ),
     Effect.succeed
   )
 })
@@ -51,24 +45,21 @@ const isPlain = ({ body, hash, headers, urlParams }: HttpClientRequest): boolean
   headers["upgrade"] === undefined
 
 const send = (request: HttpClientRequest, fetch: typeof globalThis.fetch, init: RequestInit) =>
-  Effect.map(
-    Effect.tryPromise({
-      try: async (signal) => {
-        const { body, method, url } = request
-        const all = { ...init, method, headers: toHeaders(request, init), body: toBody(body), signal }
-        const response: unknown = await fetch(url, all)
-        if (isResponse(response)) return response
-        throw new TypeError("fetch returned no Response")
-      },
-      catch: (cause) =>
-        new HttpClientError({
-          reason: URL.canParse(request.url)
-            ? new TransportError({ request, cause })
-            : new InvalidUrlError({ request, cause })
-        })
-    }),
-    (response) => HttpClientResponse.fromWeb(request, response)
-  )
+  Effect.tryPromise({
+    try: async (signal) => {
+      const { body, method, url } = request
+      const all = { ...init, method, headers: toHeaders(request, init), body: toBody(body), signal }
+      const response: unknown = await fetch(url, all)
+      if (isResponse(response)) return HttpClientResponse.fromWeb(request, response)
+      throw new TypeError("fetch returned no Response")
+    },
+    catch: (cause) =>
+      new HttpClientError({
+        reason: URL.canParse(request.url)
+          ? new TransportError({ request, cause })
+          : new InvalidUrlError({ request, cause })
+      })
+  })
 
 // A custom `fetch` may return a `Response` of another realm, or a mock.
 const isResponse = (response: unknown): response is Response => isObject(response)

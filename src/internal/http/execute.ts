@@ -80,7 +80,7 @@ const checkCall = <A>(
     if (!HttpClientRequest.isHttpClientRequest(request) || !HttpBody.isHttpBody(request.body)) {
       return Result.fail("request: expected an HttpClientRequest")
     }
-    const addressed = request.pipe(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.acceptJson)
+    const addressed = HttpClientRequest.acceptJson(HttpClientRequest.prependUrl(request, baseUrl))
     if (typeof addressed.method !== "string") return Result.fail("request: expected a method")
     if (!isObject(options)) return Result.fail("options: expected an object")
     const { annotations = withoutAnnotations, decode, operation } = options
@@ -113,9 +113,7 @@ interface Call extends Visit {
 }
 
 /** The failure to reach the API, or `undefined` if there was a response. */
-const failureOf = (
-  error: TokenUnavailable | TokenRefused | Unauthenticated | ApiError | RipioHttpError
-): RipioHttpError | undefined => {
+const failureOf = (error: AttemptFailure): RipioHttpError | undefined => {
   const cause = error._tag === "TokenUnavailable" ? error.error : error
   return cause._tag === "RipioHttpError" ? cause : undefined
 }
@@ -158,7 +156,7 @@ export const makeExecute = ({
       response: RawResponse,
       token: Redacted.Redacted,
       attempts: number
-    ): Effect.Effect<A, TokenRefused | ApiError | RipioHttpError> => {
+    ): Effect.Effect<A, AttemptError> => {
       const meaning = interpret(response, decode, { isWrite })
       switch (meaning._tag) {
         case "Success":
@@ -176,7 +174,7 @@ export const makeExecute = ({
     }
 
     /** Sends the request once. */
-    const send = (call: Call, token: Redacted.Redacted): Effect.Effect<A, TokenRefused | ApiError | RipioHttpError> => {
+    const send = (call: Call, token: Redacted.Redacted): Effect.Effect<A, AttemptError> => {
       const write = isWrite ? call.fiber.getRef(CurrentWrite) : undefined
       return write === undefined
         ? sendNow(call, token, undefined)
@@ -190,7 +188,7 @@ export const makeExecute = ({
       call: Call,
       token: Redacted.Redacted,
       write: ObservedWrite | undefined
-    ): Effect.Effect<A, TokenRefused | ApiError | RipioHttpError> => {
+    ): Effect.Effect<A, AttemptError> => {
       const { context } = call.fiber
       const attempts = ++call.attempts
       if (call.permit !== undefined) call.permit.isSent = true
@@ -232,9 +230,7 @@ export const makeExecute = ({
     }
 
     /** Sends the request once with the current token, as soon as the gate permits. */
-    const sendWithToken = (
-      call: Call
-    ): Effect.Effect<A, TokenUnavailable | TokenRefused | Unauthenticated | ApiError | RipioHttpError> =>
+    const sendWithToken = (call: Call): Effect.Effect<A, AttemptFailure> =>
       Effect.matchEffect(auth.accessToken, {
         onFailure: (error) => {
           const failure = Exit.fail<TokenUnavailable>({ _tag: "TokenUnavailable", error })
@@ -242,7 +238,7 @@ export const makeExecute = ({
           if (call.permit === undefined) gate.observe(failure, failureOf, call.poll, call.fiber, false)
           return failure
         },
-        onSuccess: (token): Effect.Effect<A, AttemptError | TokenUnavailable | Unauthenticated> => {
+        onSuccess: (token): Effect.Effect<A, AttemptFailure> => {
           const issue = isUsable(token)
           if (issue !== undefined) {
             return Effect.fail({ _tag: "TokenUnavailable", error: invalidRequest("accessToken", issue) })
@@ -258,33 +254,57 @@ export const makeExecute = ({
     /** A token may expire while the call waits, so it is requested afterwards. */
     const sendAfterWait = (call: Call) => Effect.flatMap(gate.wait(call), () => sendWithToken(call))
 
-    /** Sends the request once, and leaves the gate. */
-    const attempt = (
-      call: Call
-    ): Effect.Effect<A, TokenUnavailable | TokenRefused | Unauthenticated | ApiError | RipioHttpError> =>
-      Effect.onExitPrimitive(
-        Effect.suspend(() => (gate.isHoldingBack(call) ? sendAfterWait(call) : sendWithToken(call))),
-        (exit) => {
-          gate.end(call, exit, failureOf)
-          return undefined
-        }
-      )
-
-    /** Sends the request, and once more with a new token if the API rejects the token. */
-    const attemptWithRenewal = (
-      call: Call
-    ): Effect.Effect<A, TokenUnavailable | Unauthenticated | ApiError | RipioHttpError> => {
-      const drop = ({ error, token }: TokenRefused) => Effect.andThen(auth.invalidate(token), Effect.fail(error))
-      return Effect.catchTag(attempt(call), "TokenRefused", (refused) => {
-        if (call.refused !== undefined) return drop(refused)
-        call.refused = refused
-        return Effect.andThen(auth.invalidate(refused.token), Effect.catchTag(attempt(call), "TokenRefused", drop))
+    /** Sends the request once from now on, and leaves the gate. */
+    const start = (call: Call): Effect.Effect<A, AttemptFailure> =>
+      Effect.onExitPrimitive(gate.isHoldingBack(call) ? sendAfterWait(call) : sendWithToken(call), (exit) => {
+        gate.end(call, exit, failureOf)
+        return undefined
       })
+
+    const attempt = (call: Call) => Effect.suspend(() => start(call))
+
+    /** Sends the request once more with a new token. The API has rejected the one of this failure, if it is such a failure. */
+    const renewToken = (
+      call: Call,
+      failure: AttemptFailure
+    ): Effect.Effect<A, Exclude<AttemptFailure, TokenRefused>> => {
+      if (failure._tag !== "TokenRefused") return Effect.fail(failure)
+      const drop = ({ error, token }: TokenRefused) => Effect.andThen(auth.invalidate(token), Effect.fail(error))
+      if (call.refused !== undefined) return drop(failure)
+      call.refused = failure
+      return Effect.andThen(auth.invalidate(failure.token), Effect.catchTag(attempt(call), "TokenRefused", drop))
     }
 
     const isRepeatable = isWrite ? wasNotSent : isTransient
     // Those of a create take time (a hash of the files), which would delay the retry.
     const retryAnnotations = isWrite ? withoutAnnotations : () => annotations(undefined)
+
+    /** After a first attempt failed: a new token, then retries, and what the account learns from the last failure. */
+    const recover = (
+      call: Call,
+      first: AttemptFailure
+    ): Effect.Effect<A, Unauthenticated | ApiError | RipioHttpError> => {
+      const renewed = renewToken(call, first)
+      const retried =
+        call.poll === undefined
+          ? retryWith(
+              renewed,
+              Effect.catch(attempt(call), (failure) => renewToken(call, failure)),
+              schedule,
+              isRepeatable,
+              retryAnnotations
+            )
+          : // A poll is one request: the polling schedule repeats it.
+            renewed
+      return Effect.catch(retried, (failure) => {
+        const error = failure._tag === "TokenUnavailable" ? failure.error : failure
+        return Effect.andThen(
+          count.failure(error),
+          Effect.andThen(accountErrors.failed(operation, error), Effect.fail(error))
+        )
+      })
+    }
+
     return Effect.withFiber((fiber) => {
       const poll = fiber.getRef(CurrentPoll)
       if (poll !== undefined) gate.join(poll, fiber.context)
@@ -299,18 +319,7 @@ export const makeExecute = ({
         attempts: 0,
         refused: undefined
       }
-      const result =
-        poll === undefined
-          ? retryWith(attemptWithRenewal(call), schedule, isRepeatable, retryAnnotations)
-          : // A poll is one request: the polling schedule repeats it.
-            attemptWithRenewal(call)
-      return Effect.catch(result, (failure) => {
-        const error = failure._tag === "TokenUnavailable" ? failure.error : failure
-        return Effect.andThen(
-          count.failure(error),
-          Effect.andThen(accountErrors.failed(operation, error), Effect.fail(error))
-        )
-      })
+      return Effect.catch(start(call), (failure) => recover(call, failure))
     })
   }
 
@@ -320,23 +329,33 @@ export const makeExecute = ({
   }
 }
 
+/** How a request that was sent fails. */
 type AttemptError = TokenRefused | ApiError | RipioHttpError
+
+/** How an attempt fails. */
+type AttemptFailure = AttemptError | TokenUnavailable | Unauthenticated
 
 /**
  * Creates a check of access tokens: what is wrong with a token, or `undefined`. A custom `AuthService` may return anything,
  * and a token may be wiped at any time. The characters of a token are checked once.
  */
 const makeTokenCheck = () => {
-  const checked = new WeakSet<object>()
+  const checked = new WeakSet<Redacted.Redacted>()
   return (received: Redacted.Redacted): string | undefined => {
-    const result = checkOption("token", () => {
-      if (!checked.has(received)) return token(received)
-      Redacted.value(received)
-      return Result.succeed(received)
-    })
+    if (checked.has(received) && isReadable(received)) return undefined
+    const result = checkOption("token", () => token(received))
     if (Result.isFailure(result)) return result.failure.message
     checked.add(received)
     return undefined
+  }
+}
+
+const isReadable = (secret: Redacted.Redacted): boolean => {
+  try {
+    Redacted.value(secret)
+    return true
+  } catch {
+    return false
   }
 }
 

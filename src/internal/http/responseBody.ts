@@ -94,17 +94,17 @@ interface Reader {
 // Reading through a `Stream` takes several times as long as the rest of the call.
 const readChunks = (response: HttpClientResponse.HttpClientResponse, makeReader: () => Reader) =>
   Effect.callback<string | undefined, HttpClientError>((resume) => {
-    let reader: Reader | undefined
-    const cancel = async () => reader?.cancel()
-    const read = async () => {
+    const fail = (cause: unknown) => resume(Effect.fail(failure(response)(cause)))
+    let reader: Reader
+    try {
       reader = makeReader()
-      const bytes = await readAtMost(maxBodyBytes, reader)
-      if (bytes === undefined) cancel().catch(constVoid)
-      return bytes && utf8.decode(bytes)
+    } catch (cause) {
+      return fail(cause)
     }
-    read().then(
-      (text) => resume(Effect.succeed(text)),
-      (cause: unknown) => resume(Effect.fail(failure(response)(cause)))
-    )
+    const cancel = async () => reader.cancel()
+    readAtMost(maxBodyBytes, reader).then((bytes) => {
+      if (bytes === undefined) cancel().catch(constVoid)
+      resume(Effect.succeed(bytes && utf8.decode(bytes)))
+    }, fail)
     return Effect.sync(() => void cancel().catch(constVoid))
   })

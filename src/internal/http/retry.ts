@@ -113,8 +113,14 @@ const logRetry = ({ message }: RipioHttpError, annotations: () => Effect.Effect<
     Effect.ignoreCause
   )
 
-/** Repeats an attempt on the schedule while it fails with a `RipioHttpError` that may be repeated. */
+/**
+ * Repeats an attempt on the schedule while it fails with a `RipioHttpError` that may be repeated.
+ *
+ * @param first the first attempt
+ * @param attempt each further one
+ */
 export const retryWith = <A, E>(
+  first: Effect.Effect<A, E | RipioHttpError>,
   attempt: Effect.Effect<A, E | RipioHttpError>,
   schedule: Schedule.Schedule<unknown, RipioHttpError>,
   isRepeatable: (error: RipioHttpError) => boolean,
@@ -126,7 +132,7 @@ export const retryWith = <A, E>(
     Duration.isLessThanOrEqualTo(requestedDelay(error) ?? Duration.zero, maxRetryAfter)
 
   // `Effect.retry` also steps the schedule on success, which takes as long as the rest of the call.
-  return Effect.catchIf(attempt, mayRepeat, (first) =>
+  return Effect.catchIf(first, mayRepeat, (failure) =>
     Effect.flatMap(Effect.zip(Clock.Clock, Schedule.toStep(schedule)), ([clock, step]) => {
       const offset = wallClockOffset(clock)
       const nextDelay = (failure: RipioHttpError): Pull.Pull<Duration.Duration, RipioHttpError, unknown> =>
@@ -152,7 +158,7 @@ export const retryWith = <A, E>(
           onFailure: Effect.failCause,
           onDone: () => Effect.fail(failure)
         })
-      return repeatAfter(first)
+      return repeatAfter(failure)
     })
   )
 }

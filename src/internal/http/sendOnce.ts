@@ -1,7 +1,9 @@
-import * as Clock from "effect/Clock"
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { constTrue } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type { Headers } from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
@@ -10,6 +12,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import type { RawResponse } from "../../domain/RawResponse.ts"
 import { type InvalidRequest, TimedOut, TransportFailed } from "../../domain/RipioHttpError.ts"
 import { describe } from "../../domain/describe.ts"
@@ -81,59 +84,55 @@ export type SendOnce = (
 export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Duration) {
   const init = Option.getOrUndefined(yield* Effect.serviceOption(FetchHttpClient.RequestInit))
   const client = HttpClient.mapRequestEffect(yield* HttpClient.HttpClient, beginTry(init))
-  const sendOnce: SendOnce = (request, secrets, info, attempt) => {
-    const upload = attempt?.upload
-    const duration = uploadTimeout(timeout, request)
-    const fail = (error: HttpClientError) =>
-      Effect.fail(
-        toTransportReason(
-          error,
-          secrets,
-          (cause, isBeforeConnection) => attempt?.endWith(cause, isBeforeConnection) ?? isBeforeConnection
+  const sendOnce: SendOnce = (request, secrets, info, attempt) =>
+    withAttemptSpan(request, info, (clock) => {
+      const duration = uploadTimeout(timeout, request)
+      const body = attempt?.upload?.body
+      const sent = client.execute(body === undefined ? request : HttpClientRequest.setBody(request, body))
+
+      let hasResponse = false
+      const read = (response: HttpClientResponse.HttpClientResponse) => {
+        hasResponse = true
+        return Effect.map(readBody(response), (body) => new ReceivedResponse(response, body, secrets, clock))
+      }
+      const fail = (error: HttpClientError) =>
+        Effect.fail(
+          toTransportReason(
+            error,
+            secrets,
+            (cause, isBeforeConnection) => attempt?.endWith(cause, isBeforeConnection) ?? isBeforeConnection
+          )
         )
-      )
-    const read = (response: HttpClientResponse.HttpClientResponse) =>
-      Effect.matchEffect(readBody(response), {
-        onSuccess: (body) =>
-          Effect.withFiber((fiber) => {
-            const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-            return Effect.succeed(new ReceivedResponse(response, body, secrets, now))
-          }),
-        onFailure: fail
-      })
-    const sent = client.execute(upload === undefined ? request : HttpClientRequest.setBody(request, upload.body))
-    /** A response or an error of the client, such as a mock's, that cannot be read does not hide what is known. */
-    const reading = <A>(
-      effect: () => Effect.Effect<A, TransportFailed | InvalidRequest>,
-      mayHaveBeenSent: () => boolean
-    ) =>
-      Effect.catchDefect(Effect.suspend(effect), (defect) => {
+      /** A response or an error of the client, such as a mock's, that cannot be read does not hide what is known. */
+      const failUnreadable = (defect: unknown) => {
         const description = `the response cannot be read: ${makeSanitizer(secrets).text(describe(defect))}`
-        return Effect.fail(new TransportFailed({ description, mayHaveBeenSent: mayHaveBeenSent() }))
-      })
-    const response = Effect.matchEffect(inContext(sent, attempt), {
-      onSuccess: (response) =>
-        reading(
-          () => read(response),
-          () => true
-        ),
-      onFailure: (error) =>
-        reading(
-          // A client with `filterStatusOk` fails with the response.
-          () => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error)),
-          () => attempt?.endWith(undefined, false) !== true
+        const mayHaveBeenSent = hasResponse || attempt?.endWith(undefined, false) !== true
+        return Effect.fail(new TransportFailed({ description, mayHaveBeenSent }))
+      }
+      const recover = (error: HttpClientError) =>
+        Effect.catchDefect(
+          Effect.suspend(() =>
+            // A client with `filterStatusOk` fails with the response.
+            error.reason._tag === "StatusCodeError" ? Effect.catch(read(error.reason.response), fail) : fail(error)
+          ),
+          failUnreadable
         )
-    })
-    return withAttemptSpan(
-      request,
-      info,
-      timeoutOrElse(response, {
+      // One handler of every failure, because each one that a response passes takes time.
+      const received = Effect.catchCause(
+        Effect.flatMap(inContext(sent, attempt), read),
+        (cause): Effect.Effect<RawResponse, TransportFailed | InvalidRequest> => {
+          const defect = Cause.findDefect(cause)
+          if (Result.isSuccess(defect)) return hasResponse ? failUnreadable(defect.success) : Effect.die(defect.success)
+          const error = Cause.findError(cause)
+          return Result.isSuccess(error) ? recover(error.success) : Effect.failCause(error.failure)
+        }
+      )
+      return timeoutOrElse(received, {
         duration,
         orElse: () =>
           Effect.fail(new TimedOut({ after: duration, ...(attempt?.end() === true ? { mayHaveBeenSent: false } : {}) }))
       })
-    )
-  }
+    })
   return sendOnce
 })
 
@@ -146,14 +145,18 @@ const uploadTimeout = (timeout: Duration.Duration, { body }: HttpClientRequest.H
 // The client's span records transport errors verbatim, which may contain secrets. `withAttemptSpan` replaces it.
 const inContext = <A, E>(effect: Effect.Effect<A, E>, attempt: Attempt | undefined): Effect.Effect<A, E> =>
   Effect.updateContext(effect, (context: Context.Context<never>) => {
-    const withoutSpans = context.pipe(
-      Context.add(HttpClient.TracerPropagationEnabled, false),
-      Context.add(HttpClient.TracerDisabledWhen, () => true)
-    )
+    const withoutSpans = disableSpans(context)
     if (attempt === undefined) return withoutSpans
     attempt.context = Context.add(withoutSpans, CurrentAttempt, attempt)
     return attempt.context
   })
+
+const disableSpans = (context: Context.Context<never>): Context.Context<never> =>
+  Context.add(
+    Context.add(context, HttpClient.TracerPropagationEnabled, false),
+    HttpClient.TracerDisabledWhen,
+    constTrue
+  )
 
 /**
  * Runs each time that the client begins to send, also in a client that retries: makes `fetch` follow no redirects, and send
@@ -182,32 +185,39 @@ const beginTry = (outer: RequestInit | undefined) => (request: HttpClientRequest
     return Effect.succeed(request)
   })
 
-/** A response whose request id is read from its headers when an error needs it. */
+/** A response. Its headers are read when an error needs them. */
 class ReceivedResponse implements RawResponse {
   readonly status: number
   readonly body: string | undefined
   readonly secrets: ReadonlyArray<Redacted.Redacted>
-  readonly retryAfter: Duration.Duration | undefined
-  readonly #header: ReadHeader
+  readonly #response: HttpClientResponse.HttpClientResponse
+  readonly #clock: Clock.Clock
 
   constructor(
     response: HttpClientResponse.HttpClientResponse,
     body: string | undefined,
     secrets: ReadonlyArray<Redacted.Redacted>,
-    now: number
+    clock: Clock.Clock
   ) {
     const { status } = response
     // A mock may have no number here. No status has the number 0.
     this.status = Number.isSafeInteger(status) ? status : 0
     this.body = body
     this.secrets = secrets
-    this.#header = headersOf(response)
-    const retryAfter = this.#header("retry-after")
-    this.retryAfter = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, this.#header("date"), now)
+    this.#response = response
+    this.#clock = clock
   }
 
   get requestId(): string | undefined {
-    return requestIdOf(this.#header, this.secrets)
+    return requestIdOf(headersOf(this.#response), this.secrets)
+  }
+
+  get retryAfter(): Duration.Duration | undefined {
+    const header = headersOf(this.#response)
+    const retryAfter = header("retry-after")
+    return retryAfter === undefined
+      ? undefined
+      : parseRetryAfter(retryAfter, header("date"), this.#clock.currentTimeMillisUnsafe())
   }
 }
 

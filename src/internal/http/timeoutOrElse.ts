@@ -1,4 +1,4 @@
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -7,7 +7,8 @@ import { runtimeClock } from "./monotonic.ts"
 /** Starts what may end an effect early, such as a timer. Returns how to cancel it. */
 type Trigger<A, E> = (
   end: (result: Effect.Effect<A, E>) => void,
-  run: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>
+  run: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>,
+  parent: Fiber.Fiber<unknown, unknown>
 ) => () => void
 
 /**
@@ -34,7 +35,7 @@ export const endEarly = <A, E, A2, E2>(
         child.interruptUnsafe(parent.id)
         finish(result)
       }
-      cancel = trigger(end, run)
+      cancel = trigger(end, run, parent)
       // The trigger may have ended it at once.
       if (isOver) return cancel()
       child.addObserver(end)
@@ -55,8 +56,8 @@ export const timeoutOrElse = <A, E, A2, E2>(
   self: Effect.Effect<A, E>,
   options: { readonly duration: Duration.Duration; readonly orElse: () => Effect.Effect<A2, E2> }
 ): Effect.Effect<A | A2, E | E2> =>
-  Effect.clockWith((clock) =>
-    endEarly(self, (end, run) => startTimer(options.duration, clock, run, () => end(Effect.suspend(options.orElse))))
+  endEarly(self, (end, run, parent) =>
+    startTimer(options.duration, parent.getRef(Clock.Clock), run, () => end(Effect.suspend(options.orElse)))
   )
 
 const maxTimerMillis = 2 ** 31 - 1

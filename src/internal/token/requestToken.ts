@@ -122,7 +122,7 @@ export const makeRequestToken = (options: {
     Effect.suspend(() => {
       let attempts = 0
       const next = Effect.suspend(() => attempt(++attempts))
-      return retry ? retryWith(next, options.schedule, isTransient) : next
+      return retry ? retryWith(next, next, options.schedule, isTransient) : next
     }).pipe(
       Effect.tap(options.metrics.renewed),
       Effect.tapError((error) => count.failure(error)),
