@@ -21,16 +21,23 @@ interface Internals {
   readonly AccountGate: new (options: object) => object
   readonly AccountMetrics: new (options: object) => object
   readonly makeDetach: Effect.Effect<object>
-  readonly makeExecute: (options: object) => Execute
+  readonly makeExecute: (baseUrl: string, account: object) => Execute
   readonly makeSendOnce: (timeout: Duration.Duration) => Effect.Effect<object, never, HttpClient.HttpClient>
+  readonly makeTokenCheck: () => unknown
 }
 
 const folder = join(bench, "node_modules", "effect-ripio-tickets", "dist", "internal")
-const modules = ["http/accountErrors", "http/accountGate", "metrics", "http/detach", "http/execute", "http/sendOnce"]
-const { AccountErrors, AccountGate, AccountMetrics, makeDetach, makeExecute, makeSendOnce } = Object.assign(
-  {},
-  ...(await Promise.all(modules.map((name) => import(join(folder, `${name}.js`)))))
-) as Internals
+const modules = [
+  "http/gate/accountErrors",
+  "http/gate/accountGate",
+  "metrics",
+  "http/detach",
+  "http/execute",
+  "http/sendOnce",
+  "token/tokenCheck"
+]
+const { AccountErrors, AccountGate, AccountMetrics, makeDetach, makeExecute, makeSendOnce, makeTokenCheck } =
+  Object.assign({}, ...(await Promise.all(modules.map((name) => import(join(folder, `${name}.js`)))))) as Internals
 
 const headers = { "content-type": "application/json", "content-length": "11" }
 const http: HttpClient.HttpClient = HttpClient.makeWith<never, never, HttpClientError, never>(
@@ -62,10 +69,10 @@ const loopWith = (isGated: boolean) =>
     const baseUrl = "http://stub.test"
     const metrics = new AccountMetrics({ account: undefined, baseUrl })
     const context = yield* Effect.context()
-    const execute = makeExecute({
-      baseUrl,
+    const execute = makeExecute(baseUrl, {
       metrics,
-      accountErrors: new AccountErrors(undefined),
+      errors: new AccountErrors(undefined),
+      checkToken: makeTokenCheck(),
       auth: { accessToken: Effect.succeed(Redacted.make(token)), invalidate: () => Effect.void },
       detach: yield* makeDetach,
       gate: isGated ? new AccountGate({ concurrency: 32, metrics, context }) : stub,

@@ -20,19 +20,25 @@ import { formOf, uploadOf } from "../internal/http/formBody.ts"
 const make = Effect.gen(function* () {
   const layerContext = yield* Effect.context()
   const layerInit = Context.getOrUndefined(layerContext, FetchHttpClient.RequestInit)
-  const layerFetch = Context.get(layerContext, FetchHttpClient.Fetch)
+  const layerFetch = Context.getOrUndefined(layerContext, FetchHttpClient.Fetch)
   const fallback = yield* HttpClient.HttpClient
 
+  const execute = Effect.flatMap((request: HttpClientRequest) =>
+    Effect.withFiber((fiber) => {
+      const callInit = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
+      const init: RequestInit = { ...layerInit, ...callInit, redirect: "manual" }
+      return isPlain(request)
+        ? send(request, fetchOf(request, fiber.getRef(FetchHttpClient.Fetch)), init)
+        : Effect.provideService(fallback.execute(request), FetchHttpClient.RequestInit, init)
+    })
+  )
+  // In the context of the request, so that what wraps the `fetch` of a call finds the layer's.
+  const withLayerFetch = (context: Context.Context<never>): Context.Context<never> =>
+    layerFetch === undefined || Context.getOrUndefined(context, FetchHttpClient.Fetch) !== undefined
+      ? context
+      : Context.add(context, FetchHttpClient.Fetch, layerFetch)
   return HttpClient.makeWith<never, never, HttpClientError, never>(
-    Effect.flatMap((request) =>
-      Effect.withFiber(({ context }) => {
-        const callInit = Context.getOrUndefined(context, FetchHttpClient.RequestInit)
-        const init: RequestInit = { ...layerInit, ...callInit, redirect: "manual" }
-        return isPlain(request)
-          ? send(request, fetchOf(request, Context.getOrUndefined(context, FetchHttpClient.Fetch) ?? layerFetch), init)
-          : Effect.provideService(fallback.execute(request), FetchHttpClient.RequestInit, init)
-      })
-    ),
+    (request) => (layerFetch === undefined ? execute(request) : Effect.updateContext(execute(request), withLayerFetch)),
     Effect.succeed
   )
 })

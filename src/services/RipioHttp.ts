@@ -23,6 +23,7 @@ import { honorRetryAfter } from "../internal/http/retry.ts"
 import { makeSendOnce } from "../internal/http/sendOnce.ts"
 import { AccountMetrics } from "../internal/metrics.ts"
 import { gateOptions, requestOptions } from "../internal/options.ts"
+import { makeTokenCheck } from "../internal/token/tokenCheck.ts"
 import { AuthService } from "./AuthService.ts"
 
 /**
@@ -94,19 +95,18 @@ export const makeRipioHttp = Effect.fnUntraced(function* (options: RipioHttpOpti
   const reserve = rateLimit && (yield* makeRateLimit(rateLimit, account ?? baseUrl))
   const metrics = new AccountMetrics({ account, baseUrl })
   const gate = new AccountGate({ account, concurrency, reserve, metrics, context: yield* Effect.context() })
-  const accountErrors = new AccountErrors(account)
   const sendOnce = yield* makeSendOnce(timeout)
   const detach = yield* makeDetach
   // Runs first: what waits for the gate must not be sent while the layer closes.
   yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
-  const execute = makeExecute({
-    accountErrors,
+  const execute = makeExecute(baseUrl, {
     auth,
-    baseUrl,
+    checkToken: makeTokenCheck(),
+    sendOnce,
     detach,
     gate,
     metrics,
-    sendOnce,
+    errors: new AccountErrors(account),
     schedule: honorRetryAfter(schedule)
   })
   return { account, http: setAccountView(RipioHttp.of({ execute }), gate) }

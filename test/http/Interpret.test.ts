@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { interpret } from "../../src/internal/http/execute.ts"
+import { interpret } from "../../src/internal/http/interpret.ts"
 
 const decode = Schema.decodeUnknownResult(Schema.Struct({ ok: Schema.Boolean }))
 const response = (status: number, body: unknown) => ({ status, body: JSON.stringify(body), secrets: [] })

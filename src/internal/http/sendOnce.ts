@@ -119,7 +119,7 @@ export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Durat
         )
       // One handler of every failure, because each one that a response passes takes time.
       const received = Effect.catchCause(
-        Effect.flatMap(inContext(sent, attempt), read),
+        Effect.flatMap(sent, read),
         (cause): Effect.Effect<RawResponse, TransportFailed | InvalidRequest> => {
           const defect = Cause.findDefect(cause)
           if (Result.isSuccess(defect)) return hasResponse ? failUnreadable(defect.success) : Effect.die(defect.success)
@@ -129,6 +129,7 @@ export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Durat
       )
       return timeoutOrElse(received, {
         duration,
+        updateContext: (context) => withoutSpans(context, attempt),
         orElse: () =>
           Effect.fail(new TimedOut({ after: duration, ...(attempt?.end() === true ? { mayHaveBeenSent: false } : {}) }))
       })
@@ -143,20 +144,16 @@ const uploadTimeout = (timeout: Duration.Duration, { body }: HttpClientRequest.H
     : Duration.sum(timeout, Duration.seconds(Math.floor((body.contentLength ?? 0) / (128 * 1024))))
 
 // The client's span records transport errors verbatim, which may contain secrets. `withAttemptSpan` replaces it.
-const inContext = <A, E>(effect: Effect.Effect<A, E>, attempt: Attempt | undefined): Effect.Effect<A, E> =>
-  Effect.updateContext(effect, (context: Context.Context<never>) => {
-    const withoutSpans = disableSpans(context)
-    if (attempt === undefined) return withoutSpans
-    attempt.context = Context.add(withoutSpans, CurrentAttempt, attempt)
-    return attempt.context
-  })
-
-const disableSpans = (context: Context.Context<never>): Context.Context<never> =>
-  Context.add(
+const withoutSpans = (context: Context.Context<never>, attempt: Attempt | undefined): Context.Context<never> => {
+  const silent = Context.add(
     Context.add(context, HttpClient.TracerPropagationEnabled, false),
     HttpClient.TracerDisabledWhen,
     constTrue
   )
+  if (attempt === undefined) return silent
+  attempt.context = Context.add(silent, CurrentAttempt, attempt)
+  return attempt.context
+}
 
 /**
  * Runs each time that the client begins to send, also in a client that retries: makes `fetch` follow no redirects, and send

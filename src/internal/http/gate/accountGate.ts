@@ -326,13 +326,13 @@ export class AccountGate implements PolledAccount, AccountView {
   }
 
   /** The error of a call that pauses would hold back for longer than a call obeys a `Retry-After`. */
-  private tooLong({ heldBack, poll }: Visit, heldBefore: number, now: number): RipioHttpError | undefined {
+  private tooLong(visit: Visit, heldBefore: number, now: number): RipioHttpError | undefined {
     const { pause } = this
-    if (poll !== undefined || now >= pause.callAt) return undefined
+    if (visit.poll !== undefined || now >= pause.callAt) return undefined
     const remaining = pause.callAt - now
     if (pause.heldMillis(now) - heldBefore + remaining <= Duration.toMillis(maxRetryAfter)) return undefined
     const retryAfter = Duration.millis(Math.ceil(remaining))
-    return heldBack(
+    return visit.heldBack(
       withoutStackTrace(() => new RateLimited({ status: pause.status, retryAfter, mayHaveBeenSent: false }))
     )
   }

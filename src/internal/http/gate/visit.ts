@@ -14,7 +14,7 @@ export interface Visit {
   /** How many requests it has sent. */
   readonly attempts: number
   /** The error of a call that is not sent, because the account is held back for too long. */
-  readonly heldBack: (reason: RateLimited) => RipioHttpError
+  heldBack(reason: RateLimited): RipioHttpError
   /** Set by the gate while the visit may send. */
   permit: Permit | undefined
   /** Set by the gate while the visit is in the queue. */
