@@ -11,7 +11,7 @@ const failuresOf = (outage: Outage, failureOf: (index: number) => unknown): numb
   polls.findIndex((poll, index) => outage.failed(poll, failureOf(index), polls.length, 0, () => 0)) + 1
 
 describe("the failures that begin an outage", () => {
-  it("are five of three tickets", () => {
+  it("are five", () => {
     assert.strictEqual(
       failuresOf(new Outage(), (index) => index),
       5
