@@ -31,7 +31,7 @@ import type { AccountGate } from "./gate/accountGate.ts"
 import { CurrentPoll, type Poll } from "./gate/currentPoll.ts"
 import type { AnyFiber, Permit, Visit, Waiter } from "./gate/visit.ts"
 import { interpret } from "./interpret.ts"
-import { isTransient, retryWith, wasNotSent } from "./retry.ts"
+import { isTransient, retryWith, wasNotSent, withoutAnnotations } from "./retry.ts"
 import { Attempt, type SendOnce } from "./sendOnce.ts"
 
 /** What the calls of one account share. */
@@ -51,8 +51,8 @@ export interface Account {
   readonly schedule: Schedule.Schedule<unknown, RipioHttpError>
 }
 
-/** A request and its options, read once. */
-export interface CheckedCall<A> extends ExecuteOptions<A> {
+/** A request, and how to name it and to decode its response: checked, and not read again. */
+export interface CallOptions<A> extends ExecuteOptions<A> {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly annotations: NonNullable<ExecuteOptions<A>["annotations"]>
 }
@@ -82,8 +82,6 @@ const failureOf = (failure: AttemptFailure): RipioHttpError | undefined => {
   return error._tag === "RipioHttpError" ? error : undefined
 }
 
-export const withoutAnnotations = () => Effect.succeed({})
-
 const classifyWrite = (response: RawResponse) => classify(response, { isWrite: true })
 
 /** One call of an operation, across its attempts. */
@@ -94,7 +92,7 @@ export class Call<A> implements Visit {
   permit: Permit | undefined = undefined
   waiter: Waiter | undefined = undefined
   private readonly account: Account
-  private readonly call: CheckedCall<A>
+  private readonly options: CallOptions<A>
   private readonly isWrite: boolean
   /** The worker that observes this write, if there is one. */
   private readonly write: ObservedWrite | undefined
@@ -102,15 +100,15 @@ export class Call<A> implements Visit {
   /** The token that the API rejected. */
   private refused: TokenRefused | undefined = undefined
 
-  constructor(account: Account, call: CheckedCall<A>, fiber: AnyFiber) {
-    const { method } = call.request
+  constructor(account: Account, options: CallOptions<A>, fiber: AnyFiber) {
+    const { method } = options.request
     this.fiber = fiber
     this.poll = fiber.getRef(CurrentPoll)
     this.account = account
-    this.call = call
+    this.options = options
     this.isWrite = method !== "GET" && method !== "HEAD"
     this.write = this.isWrite ? fiber.getRef(CurrentWrite) : undefined
-    this.metrics = account.metrics.forOperation(call.operation)
+    this.metrics = account.metrics.forOperation(options.operation)
   }
 
   run(): Effect.Effect<A, Unauthenticated | ApiError | RipioHttpError> {
@@ -121,12 +119,12 @@ export class Call<A> implements Visit {
   }
 
   heldBack(reason: RateLimited): RipioHttpError {
-    return ripioHttpError(this.call.operation, this.attempts, reason)
+    return ripioHttpError(this.options.operation, this.attempts, reason)
   }
 
   /** After the first attempt failed: a new token, then retries, and what the account learns from the last failure. */
   private recover(first: AttemptFailure): Effect.Effect<A, Unauthenticated | ApiError | RipioHttpError> {
-    const { account, call, isWrite } = this
+    const { account, options, isWrite } = this
     const renewed = this.renewToken(first)
     const result =
       this.poll === undefined
@@ -136,7 +134,7 @@ export class Call<A> implements Visit {
             account.schedule,
             isWrite ? wasNotSent : isTransient,
             // Those of a create take time (a hash of the files), which would delay the retry.
-            isWrite ? withoutAnnotations : () => call.annotations(undefined)
+            isWrite ? withoutAnnotations : () => options.annotations(undefined)
           )
         : // A poll is one request: the polling schedule repeats it.
           renewed
@@ -144,7 +142,7 @@ export class Call<A> implements Visit {
       const error = failure._tag === "TokenUnavailable" ? failure.error : failure
       return Effect.andThen(
         this.metrics.failure(error),
-        Effect.andThen(account.errors.failed(call.operation, error), Effect.fail(error))
+        Effect.andThen(account.errors.failed(options.operation, error), Effect.fail(error))
       )
     })
   }
@@ -212,20 +210,20 @@ export class Call<A> implements Visit {
 
   /** Sends the request and interprets the response. */
   private exchange(token: Redacted.Redacted, sending?: Attempt): Effect.Effect<A, SentFailure> {
-    const { account, call, fiber, metrics, permit } = this
+    const { account, options, fiber, metrics, permit } = this
     const number = ++this.attempts
     if (permit !== undefined) permit.isSent = true
     metrics.attempt(number, fiber.context)
     if (this.poll !== undefined) account.metrics.poll(fiber.context)
     return Effect.matchEffect(
       account.sendOnce(
-        HttpClientRequest.bearerToken(call.request, token),
+        HttpClientRequest.bearerToken(options.request, token),
         this.secretsOf(token),
         { metrics, number, classify: this.isWrite ? classifyWrite : classify },
         sending
       ),
       {
-        onFailure: (reason) => Effect.fail(ripioHttpError(call.operation, number, reason)),
+        onFailure: (reason) => Effect.fail(ripioHttpError(options.operation, number, reason)),
         onSuccess: (response) => this.toResult(response, token, number)
       }
     )
@@ -233,9 +231,9 @@ export class Call<A> implements Visit {
 
   /** Sends a write. Once the transport has it, it goes on if its caller is interrupted. */
   private sendWrite(token: Redacted.Redacted): Effect.Effect<A, SentFailure> {
-    const { account, call, fiber, write } = this
-    const { annotations, operation } = call
-    const sending = new Attempt(call.request, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+    const { account, options, fiber, write } = this
+    const { annotations, operation } = options
+    const sending = new Attempt(options.request, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
     const exchange = withoutLoss(this.exchange(token, sending), {
       operation,
       sending,
@@ -269,11 +267,11 @@ export class Call<A> implements Visit {
   }
 
   private toResult(response: RawResponse, token: Redacted.Redacted, attempts: number): Effect.Effect<A, SentFailure> {
-    const { account, call, isWrite } = this
-    const meaning = interpret(response, call.decode, { isWrite })
+    const { account, options, isWrite } = this
+    const meaning = interpret(response, options.decode, { isWrite })
     switch (meaning._tag) {
       case "Success":
-        account.errors.succeeded(call.operation)
+        account.errors.succeeded(options.operation)
         return Effect.succeed(meaning.value)
       case "Unauthenticated": {
         const error = withoutStackTrace(() => new Unauthenticated({ ...meaning, refused: "token", attempts }))
@@ -282,7 +280,7 @@ export class Call<A> implements Visit {
       case "ApiError":
         return Effect.fail(withoutStackTrace(() => new ApiError({ ...meaning, attempts })))
       default:
-        return Effect.fail(ripioHttpError(call.operation, attempts, meaning, response.requestId))
+        return Effect.fail(ripioHttpError(options.operation, attempts, meaning, response.requestId))
     }
   }
 }
@@ -322,7 +320,7 @@ const withoutLoss = <A, E>(
 /** Logs how a write ended whose caller was interrupted. The caller cannot know it. */
 const logDetached = <A>(
   operation: string,
-  annotations: CheckedCall<A>["annotations"],
+  annotations: CallOptions<A>["annotations"],
   exit: Exit.Exit<A, SentFailure>
 ): Effect.Effect<void> =>
   Effect.suspend(() => annotations(Exit.isSuccess(exit) ? exit.value : undefined)).pipe(

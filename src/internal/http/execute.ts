@@ -7,7 +7,8 @@ import type { ApiError } from "../../domain/ApiError.ts"
 import type { ExecuteOptions } from "../../domain/ExecuteOptions.ts"
 import { isObject } from "../../domain/InvalidOption.ts"
 import { invalidRequest, type RipioHttpError } from "../../domain/RipioHttpError.ts"
-import { type Account, Call, type CheckedCall, withoutAnnotations } from "./call.ts"
+import { type Account, Call, type CallOptions } from "./call.ts"
+import { withoutAnnotations } from "./retry.ts"
 
 /** Sends a request of an account and decodes the response. */
 export type Execute = <A>(
@@ -20,7 +21,7 @@ const checkCall = <A>(
   baseUrl: string,
   request: HttpClientRequest.HttpClientRequest,
   options: ExecuteOptions<A>
-): Result.Result<CheckedCall<A>, string> => {
+): Result.Result<CallOptions<A>, string> => {
   try {
     if (!HttpClientRequest.isHttpClientRequest(request) || !HttpBody.isHttpBody(request.body)) {
       return Result.fail("request: expected an HttpClientRequest")

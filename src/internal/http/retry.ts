@@ -103,7 +103,7 @@ export const retrySchedule = (policy: RetryPolicy): Schedule.Schedule<unknown, R
 export const honorRetryAfter = (schedule: Schedule.Schedule<unknown, RipioHttpError>) =>
   Schedule.modifyDelay(schedule, ({ duration, input }) => lengthen(duration, requestedDelay(input)))
 
-const withoutAnnotations = () => Effect.succeed({})
+export const withoutAnnotations = () => Effect.succeed({})
 
 /** The annotations are the caller's. If they fail, the line has none. */
 const logRetry = ({ message }: RipioHttpError, annotations: () => Effect.Effect<Record<string, unknown>>) =>
