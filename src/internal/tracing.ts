@@ -26,7 +26,8 @@ interface AnyError {
 }
 
 // A span that no tracer exports costs as much as the rest of a call, so spans exist only if a tracer is installed.
-const hasTracer = ({ cache }: AnyFiber): boolean => cache.tracer !== undefined
+const hasTracer = ({ cache }: AnyFiber): boolean =>
+  cache.tracer !== undefined && cache.tracer !== Tracer.nativeTracer
 
 /** Changes the current span of a fiber. */
 const changeSpan = (fiber: AnyFiber, change: (span: Tracer.Span) => void): void => {
@@ -187,12 +188,12 @@ export interface AttemptInfo {
 export const withAttemptSpan = <E extends RipioHttpErrorReason>(
   request: HttpClientRequest,
   info: AttemptInfo,
-  attempt: (clock: Clock.Clock) => Effect.Effect<RawResponse, E>
+  attempt: Effect.Effect<RawResponse, E>
 ): Effect.Effect<RawResponse, E> =>
   Effect.withFiber((fiber) => {
     const clock = fiber.getRef(Clock.Clock)
     const start = stopwatchMillis(clock)
-    const measured = Effect.onExitPrimitive(attempt(clock), (exit) => {
+    const measured = Effect.onExitPrimitive(attempt, (exit) => {
       try {
         info.metrics.duration(request.method, resultOf(exit), (stopwatchMillis(clock) - start) / 1000, fiber.context)
       } catch {

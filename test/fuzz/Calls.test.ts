@@ -35,8 +35,11 @@ const services = Effect.gen(function* () {
     const reply = (json: unknown) =>
       Effect.succeed(HttpClientResponse.fromWeb(request, Response.json(json, { status: 200 })))
     if (request.url.endsWith("/oauth2/token/")) return reply(tokenResponse().json)
-    // Waits of the first calls reach their deadline. Later ones receive the outcome.
-    if (request.method !== "POST") return reply(counts.reads++ < 1000 ? pending : created)
+    if (request.method !== "POST") {
+      const read = counts.reads++
+      // Waits of the first calls reach their deadline. Later ones receive the outcome.
+      return reply(read < 1000 || read % 3 === 0 ? pending : created)
+    }
     const read = HttpServerRequest.fromClientRequest(request).arrayBuffer
     return Effect.flatMap(Effect.orDie(read), () => {
       counts.creates++

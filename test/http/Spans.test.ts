@@ -259,6 +259,10 @@ describe("the spans", () => {
         yield* playScript(calls[call], script)
         assert.deepStrictEqual(parents, ["none", "none"], call)
         parents.length = 0
+        // A program may switch tracing off with the tracer that Effect has by default.
+        yield* Effect.withTracer(playScript(calls[call], script), Tracer.nativeTracer)
+        assert.deepStrictEqual(parents, ["none", "none"], call)
+        parents.length = 0
         yield* playScript(Effect.withSpan(calls[call], "caller"), script)
         assert.deepStrictEqual(parents, ["caller", "caller"], call)
       }

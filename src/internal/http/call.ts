@@ -128,14 +128,13 @@ export class Call<A> implements Visit {
     const renewed = this.renewToken(first)
     const result =
       this.poll === undefined
-        ? retryWith(
-            renewed,
-            Effect.catch(this.attempt, (failure) => this.renewToken(failure)),
-            account.schedule,
-            isWrite ? wasNotSent : isTransient,
+        ? retryWith(renewed, {
+            next: Effect.catch(this.nextAttempt(), (failure) => this.renewToken(failure)),
+            schedule: account.schedule,
+            isRepeatable: isWrite ? wasNotSent : isTransient,
             // Those of a create take time (a hash of the files), which would delay the retry.
-            isWrite ? withoutAnnotations : () => options.annotations(undefined)
-          )
+            annotations: isWrite ? withoutAnnotations : () => options.annotations(undefined)
+          })
         : // A poll is one request: the polling schedule repeats it.
           renewed
     return Effect.catch(result, (failure) => {
@@ -154,14 +153,14 @@ export class Call<A> implements Visit {
     const drop = ({ error, token }: TokenRefused) => Effect.andThen(auth.invalidate(token), Effect.fail(error))
     if (this.refused !== undefined) return drop(failure)
     this.refused = failure
-    return Effect.andThen(auth.invalidate(failure.token), Effect.catchTag(this.attempt, "TokenRefused", drop))
+    return Effect.andThen(auth.invalidate(failure.token), Effect.catchTag(this.nextAttempt(), "TokenRefused", drop))
   }
 
-  private get attempt(): Effect.Effect<A, AttemptFailure> {
+  private nextAttempt(): Effect.Effect<A, AttemptFailure> {
     return Effect.suspend(() => this.startAttempt())
   }
 
-  /** Sends the request once from now on, and leaves the gate. */
+  /** Sends the request once, and then leaves the gate. It asks the gate at once, so only code that runs may call it. */
   private startAttempt(): Effect.Effect<A, AttemptFailure> {
     const { gate } = this.account
     return Effect.onExitPrimitive(gate.isHoldingBack(this) ? this.sendAfterWait() : this.sendWithToken(), (exit) => {
@@ -200,7 +199,7 @@ export class Call<A> implements Visit {
   }
 
   private send(token: Redacted.Redacted): Effect.Effect<A, SentFailure> {
-    if (!this.isWrite) return this.exchange(token)
+    if (!this.isWrite) return this.exchange(token, ++this.attempts)
     if (this.write === undefined) return this.sendWrite(token)
     return Effect.andThen(
       this.write.beforeSend,
@@ -209,9 +208,8 @@ export class Call<A> implements Visit {
   }
 
   /** Sends the request and interprets the response. */
-  private exchange(token: Redacted.Redacted, sending?: Attempt): Effect.Effect<A, SentFailure> {
-    const { account, options, fiber, metrics, permit } = this
-    const number = ++this.attempts
+  private exchange(token: Redacted.Redacted, number: number, sending?: Attempt): Effect.Effect<A, SentFailure> {
+    const { account, fiber, metrics, options, permit } = this
     if (permit !== undefined) permit.isSent = true
     metrics.attempt(number, fiber.context)
     if (this.poll !== undefined) account.metrics.poll(fiber.context)
@@ -231,15 +229,15 @@ export class Call<A> implements Visit {
 
   /** Sends a write. Once the transport has it, it goes on if its caller is interrupted. */
   private sendWrite(token: Redacted.Redacted): Effect.Effect<A, SentFailure> {
-    const { account, options, fiber, write } = this
+    const { account, fiber, options, write } = this
     const { annotations, operation } = options
+    const number = ++this.attempts
     const sending = new Attempt(options.request, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
-    const exchange = withoutLoss(this.exchange(token, sending), {
-      operation,
-      sending,
-      attempts: this.attempts,
-      secrets: this.secretsOf(token)
-    })
+    const exchange = withoutLoss(
+      // A client that throws before it sends is a defect of the exchange.
+      Effect.suspend(() => this.exchange(token, number, sending)),
+      { operation, sending, attempts: number, secrets: this.secretsOf(token) }
+    )
     if (write !== undefined) write.attempt = sending
     let permit: Permit | undefined
     return account.detach(exchange, {
@@ -266,7 +264,7 @@ export class Call<A> implements Visit {
     return this.refused === undefined ? [token] : [token, this.refused.token]
   }
 
-  private toResult(response: RawResponse, token: Redacted.Redacted, attempts: number): Effect.Effect<A, SentFailure> {
+  private toResult(response: RawResponse, token: Redacted.Redacted, number: number): Effect.Effect<A, SentFailure> {
     const { account, options, isWrite } = this
     const meaning = interpret(response, options.decode, { isWrite })
     switch (meaning._tag) {
@@ -274,13 +272,13 @@ export class Call<A> implements Visit {
         account.errors.succeeded(options.operation)
         return Effect.succeed(meaning.value)
       case "Unauthenticated": {
-        const error = withoutStackTrace(() => new Unauthenticated({ ...meaning, refused: "token", attempts }))
+        const error = withoutStackTrace(() => new Unauthenticated({ ...meaning, refused: "token", attempts: number }))
         return Effect.fail({ _tag: "TokenRefused", token, error })
       }
       case "ApiError":
-        return Effect.fail(withoutStackTrace(() => new ApiError({ ...meaning, attempts })))
+        return Effect.fail(withoutStackTrace(() => new ApiError({ ...meaning, attempts: number })))
       default:
-        return Effect.fail(ripioHttpError(options.operation, attempts, meaning, response.requestId))
+        return Effect.fail(ripioHttpError(options.operation, number, meaning, response.requestId))
     }
   }
 }

@@ -104,7 +104,8 @@ const readChunks = (response: HttpClientResponse.HttpClientResponse, makeReader:
     const cancel = async () => reader.cancel()
     readAtMost(maxBodyBytes, reader).then((bytes) => {
       if (bytes === undefined) cancel().catch(constVoid)
-      resume(Effect.succeed(bytes && utf8.decode(bytes)))
+      // Bytes that cannot be decoded, such as shared memory in a browser, are a defect of the client.
+      resume(Effect.sync(() => bytes && utf8.decode(bytes)))
     }, fail)
     return Effect.sync(() => void cancel().catch(constVoid))
   })

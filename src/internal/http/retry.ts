@@ -113,18 +113,22 @@ const logRetry = ({ message }: RipioHttpError, annotations: () => Effect.Effect<
     Effect.ignoreCause
   )
 
-/**
- * Repeats an attempt on the schedule while it fails with a `RipioHttpError` that may be repeated.
- *
- * @param first the first attempt
- * @param attempt each further one
- */
+/** Repeats an attempt on the schedule while it fails with a `RipioHttpError` that may be repeated. */
 export const retryWith = <A, E>(
   first: Effect.Effect<A, E | RipioHttpError>,
-  attempt: Effect.Effect<A, E | RipioHttpError>,
-  schedule: Schedule.Schedule<unknown, RipioHttpError>,
-  isRepeatable: (error: RipioHttpError) => boolean,
-  annotations: () => Effect.Effect<Record<string, unknown>> = withoutAnnotations
+  {
+    annotations = withoutAnnotations,
+    isRepeatable,
+    next,
+    schedule
+  }: {
+    /** Each attempt after the first one. */
+    readonly next: Effect.Effect<A, E | RipioHttpError>
+    readonly schedule: Schedule.Schedule<unknown, RipioHttpError>
+    readonly isRepeatable: (error: RipioHttpError) => boolean
+    /** Of the log of a retry. */
+    readonly annotations?: () => Effect.Effect<Record<string, unknown>>
+  }
 ): Effect.Effect<A, E | RipioHttpError> => {
   const mayRepeat = (error: E | RipioHttpError): error is RipioHttpError =>
     error instanceof RipioHttpError &&
@@ -153,7 +157,7 @@ export const retryWith = <A, E>(
               .sleep(delay)
               .pipe(
                 Effect.andThen(logRetry(failure, annotations)),
-                Effect.andThen(Effect.catchIf(attempt, mayRepeat, repeatAfter))
+                Effect.andThen(Effect.catchIf(next, mayRepeat, repeatAfter))
               ),
           onFailure: Effect.failCause,
           onDone: () => Effect.fail(failure)

@@ -1,5 +1,5 @@
 import * as Cause from "effect/Cause"
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -84,56 +84,63 @@ export type SendOnce = (
 export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Duration) {
   const init = Option.getOrUndefined(yield* Effect.serviceOption(FetchHttpClient.RequestInit))
   const client = HttpClient.mapRequestEffect(yield* HttpClient.HttpClient, beginTry(init))
-  const sendOnce: SendOnce = (request, secrets, info, attempt) =>
-    withAttemptSpan(request, info, (clock) => {
-      const duration = uploadTimeout(timeout, request)
-      const body = attempt?.upload?.body
-      const sent = client.execute(body === undefined ? request : HttpClientRequest.setBody(request, body))
-
-      let hasResponse = false
-      const read = (response: HttpClientResponse.HttpClientResponse) => {
-        hasResponse = true
-        return Effect.map(readBody(response), (body) => new ReceivedResponse(response, body, secrets, clock))
-      }
-      const fail = (error: HttpClientError) =>
-        Effect.fail(
-          toTransportReason(
-            error,
-            secrets,
-            (cause, isBeforeConnection) => attempt?.endWith(cause, isBeforeConnection) ?? isBeforeConnection
-          )
+  const sendOnce: SendOnce = (request, secrets, info, attempt) => {
+    const upload = attempt?.upload
+    const duration = uploadTimeout(timeout, request)
+    let hasResponse = false
+    const fail = (error: HttpClientError) =>
+      Effect.fail(
+        toTransportReason(
+          error,
+          secrets,
+          (cause, isBeforeConnection) => attempt?.endWith(cause, isBeforeConnection) ?? isBeforeConnection
         )
-      /** A response or an error of the client, such as a mock's, that cannot be read does not hide what is known. */
-      const failUnreadable = (defect: unknown) => {
-        const description = `the response cannot be read: ${makeSanitizer(secrets).text(describe(defect))}`
-        const mayHaveBeenSent = hasResponse || attempt?.endWith(undefined, false) !== true
-        return Effect.fail(new TransportFailed({ description, mayHaveBeenSent }))
-      }
-      const recover = (error: HttpClientError) =>
-        Effect.catchDefect(
-          Effect.suspend(() =>
-            // A client with `filterStatusOk` fails with the response.
-            error.reason._tag === "StatusCodeError" ? Effect.catch(read(error.reason.response), fail) : fail(error)
-          ),
-          failUnreadable
-        )
-      // One handler of every failure, because each one that a response passes takes time.
-      const received = Effect.catchCause(
-        Effect.flatMap(sent, read),
-        (cause): Effect.Effect<RawResponse, TransportFailed | InvalidRequest> => {
-          const defect = Cause.findDefect(cause)
-          if (Result.isSuccess(defect)) return hasResponse ? failUnreadable(defect.success) : Effect.die(defect.success)
-          const error = Cause.findError(cause)
-          return Result.isSuccess(error) ? recover(error.success) : Effect.failCause(error.failure)
-        }
       )
-      return timeoutOrElse(received, {
+    /** A response or an error of the client, such as a mock's, that cannot be read does not hide what is known. */
+    const failUnreadable = (defect: unknown) => {
+      const description = `the response cannot be read: ${makeSanitizer(secrets).text(describe(defect))}`
+      const mayHaveBeenSent = hasResponse || attempt?.endWith(undefined, false) !== true
+      return Effect.fail(new TransportFailed({ description, mayHaveBeenSent }))
+    }
+    const readable = <A>(effect: () => Effect.Effect<A, TransportFailed | InvalidRequest>) =>
+      Effect.catchDefect(Effect.suspend(effect), failUnreadable)
+    const failReading = (cause: Cause.Cause<HttpClientError>) => {
+      const defect = Cause.findDefect(cause)
+      if (Result.isSuccess(defect)) return failUnreadable(defect.success)
+      const error = Cause.findError(cause)
+      return Result.isSuccess(error) ? readable(() => fail(error.success)) : Effect.failCause(error.failure)
+    }
+    const read = (
+      response: HttpClientResponse.HttpClientResponse
+    ): Effect.Effect<RawResponse, TransportFailed | InvalidRequest> => {
+      hasResponse = true
+      try {
+        const status = statusOf(response)
+        return Effect.matchCauseEffect(readBody(response), {
+          onSuccess: (body) => receive(response, status, body, secrets),
+          onFailure: failReading
+        })
+      } catch (defect) {
+        return failUnreadable(defect)
+      }
+    }
+    const sent = client.execute(upload === undefined ? request : HttpClientRequest.setBody(request, upload.body))
+    const response = Effect.matchEffect(inContext(sent, attempt), {
+      onSuccess: read,
+      onFailure: (error) =>
+        // A client with `filterStatusOk` fails with the response.
+        readable(() => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error)))
+    })
+    return withAttemptSpan(
+      request,
+      info,
+      timeoutOrElse(response, {
         duration,
-        updateContext: (context) => withoutSpans(context, attempt),
         orElse: () =>
           Effect.fail(new TimedOut({ after: duration, ...(attempt?.end() === true ? { mayHaveBeenSent: false } : {}) }))
       })
-    })
+    )
+  }
   return sendOnce
 })
 
@@ -144,16 +151,17 @@ const uploadTimeout = (timeout: Duration.Duration, { body }: HttpClientRequest.H
     : Duration.sum(timeout, Duration.seconds(Math.floor((body.contentLength ?? 0) / (128 * 1024))))
 
 // The client's span records transport errors verbatim, which may contain secrets. `withAttemptSpan` replaces it.
-const withoutSpans = (context: Context.Context<never>, attempt: Attempt | undefined): Context.Context<never> => {
-  const silent = Context.add(
-    Context.add(context, HttpClient.TracerPropagationEnabled, false),
-    HttpClient.TracerDisabledWhen,
-    constTrue
-  )
-  if (attempt === undefined) return silent
-  attempt.context = Context.add(silent, CurrentAttempt, attempt)
-  return attempt.context
-}
+const inContext = <A, E>(effect: Effect.Effect<A, E>, attempt: Attempt | undefined): Effect.Effect<A, E> =>
+  Effect.updateContext(effect, (context: Context.Context<never>) => {
+    const withoutSpans = Context.add(
+      Context.add(context, HttpClient.TracerPropagationEnabled, false),
+      HttpClient.TracerDisabledWhen,
+      constTrue
+    )
+    if (attempt === undefined) return withoutSpans
+    attempt.context = Context.add(withoutSpans, CurrentAttempt, attempt)
+    return attempt.context
+  })
 
 /**
  * Runs each time that the client begins to send, also in a client that retries: makes `fetch` follow no redirects, and send
@@ -182,39 +190,50 @@ const beginTry = (outer: RequestInit | undefined) => (request: HttpClientRequest
     return Effect.succeed(request)
   })
 
-/** A response. Its headers are read when an error needs them. */
+// A mock may have no number here. No status has the number 0.
+const statusOf = ({ status }: HttpClientResponse.HttpClientResponse): number =>
+  Number.isSafeInteger(status) ? status : 0
+
+// Reads headers and the clock only for a response that may ask for a delay.
+const receive = (
+  response: HttpClientResponse.HttpClientResponse,
+  status: number,
+  body: string | undefined,
+  secrets: ReadonlyArray<Redacted.Redacted>
+): Effect.Effect<RawResponse> =>
+  status < 400
+    ? Effect.succeed(new ReceivedResponse(response, status, body, secrets, undefined))
+    : Effect.map(Clock.currentTimeMillis, (now) => {
+        const header = headersOf(response)
+        const retryAfter = header("retry-after")
+        const delay = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, header("date"), now)
+        return new ReceivedResponse(response, status, body, secrets, delay)
+      })
+
+/** A response whose request id is read from its headers when an error needs it. */
 class ReceivedResponse implements RawResponse {
   readonly status: number
   readonly body: string | undefined
   readonly secrets: ReadonlyArray<Redacted.Redacted>
+  readonly retryAfter: Duration.Duration | undefined
   readonly #response: HttpClientResponse.HttpClientResponse
-  readonly #clock: Clock.Clock
 
   constructor(
     response: HttpClientResponse.HttpClientResponse,
+    status: number,
     body: string | undefined,
     secrets: ReadonlyArray<Redacted.Redacted>,
-    clock: Clock.Clock
+    retryAfter: Duration.Duration | undefined
   ) {
-    const { status } = response
-    // A mock may have no number here. No status has the number 0.
-    this.status = Number.isSafeInteger(status) ? status : 0
+    this.status = status
     this.body = body
     this.secrets = secrets
+    this.retryAfter = retryAfter
     this.#response = response
-    this.#clock = clock
   }
 
   get requestId(): string | undefined {
     return requestIdOf(headersOf(this.#response), this.secrets)
-  }
-
-  get retryAfter(): Duration.Duration | undefined {
-    const header = headersOf(this.#response)
-    const retryAfter = header("retry-after")
-    return retryAfter === undefined
-      ? undefined
-      : parseRetryAfter(retryAfter, header("date"), this.#clock.currentTimeMillisUnsafe())
   }
 }
 

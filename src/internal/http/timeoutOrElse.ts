@@ -1,19 +1,15 @@
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { identity } from "effect/Function"
 import { runtimeClock } from "./monotonic.ts"
 
-/** Starts what may end an effect early, such as a timer. Returns how to cancel it. */
+/** Starts what may end an effect of the parent early, such as a timer. Returns how to cancel it. */
 type Trigger<A, E> = (
   end: (result: Effect.Effect<A, E>) => void,
   run: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>,
   parent: Fiber.Fiber<unknown, unknown>
 ) => () => void
-
-type UpdateContext = (context: Context.Context<never>) => Context.Context<never>
 
 /**
  * Ends an effect early, also if it cannot be interrupted, or takes long to end after an interruption: it then ends in the
@@ -21,12 +17,11 @@ type UpdateContext = (context: Context.Context<never>) => Context.Context<never>
  */
 export const endEarly = <A, E, A2, E2>(
   self: Effect.Effect<A, E>,
-  trigger: Trigger<A2, E2>,
-  updateContext: UpdateContext = identity
+  trigger: Trigger<A2, E2>
 ): Effect.Effect<A | A2, E | E2> =>
   Effect.withFiber((parent) =>
     Effect.callback((resume) => {
-      const run = Effect.runForkWith(updateContext(parent.context))
+      const run = Effect.runForkWith(parent.context)
       const child = run(self)
       const exit = child.pollUnsafe()
       if (exit !== undefined) return resume(exit)
@@ -59,18 +54,10 @@ export const endEarly = <A, E, A2, E2>(
  */
 export const timeoutOrElse = <A, E, A2, E2>(
   self: Effect.Effect<A, E>,
-  options: {
-    readonly duration: Duration.Duration
-    readonly orElse: () => Effect.Effect<A2, E2>
-    /** Changes the context of the effect, as `Effect.updateContext` does. */
-    readonly updateContext?: UpdateContext
-  }
+  options: { readonly duration: Duration.Duration; readonly orElse: () => Effect.Effect<A2, E2> }
 ): Effect.Effect<A | A2, E | E2> =>
-  endEarly(
-    self,
-    (end, run, parent) =>
-      startTimer(options.duration, parent.getRef(Clock.Clock), run, () => end(Effect.suspend(options.orElse))),
-    options.updateContext
+  endEarly(self, (end, run, parent) =>
+    startTimer(options.duration, parent.getRef(Clock.Clock), run, () => end(Effect.suspend(options.orElse)))
   )
 
 const maxTimerMillis = 2 ** 31 - 1

@@ -122,7 +122,7 @@ export const makeRequestToken = (options: {
     Effect.suspend(() => {
       let attempts = 0
       const next = Effect.suspend(() => attempt(++attempts))
-      return retry ? retryWith(next, next, options.schedule, isTransient) : next
+      return retry ? retryWith(next, { next, schedule: options.schedule, isRepeatable: isTransient }) : next
     }).pipe(
       Effect.tap(options.metrics.renewed),
       Effect.tapError((error) => count.failure(error)),
