@@ -26,8 +26,7 @@ interface AnyError {
 }
 
 // A span that no tracer exports costs as much as the rest of a call, so spans exist only if a tracer is installed.
-const hasTracer = ({ cache }: AnyFiber): boolean =>
-  cache.tracer !== undefined && cache.tracer !== Tracer.nativeTracer
+const hasTracer = ({ cache }: AnyFiber): boolean => cache.tracer !== undefined && cache.tracer !== Tracer.nativeTracer
 
 /** Changes the current span of a fiber. */
 const changeSpan = (fiber: AnyFiber, change: (span: Tracer.Span) => void): void => {

@@ -11,6 +11,7 @@ import { AccessTokenFromWire, renewAfter, Unauthenticated } from "../../domain/A
 import { classifyTokenResponse, unexpectedResponse } from "../../domain/classify.ts"
 import { describeSchemaError } from "../../domain/describeSchemaError.ts"
 import { type RipioHttpError, ripioHttpError, type RipioHttpErrorReason } from "../../domain/RipioHttpError.ts"
+import { stopwatchMillis } from "../http/monotonic.ts"
 import { isTransient, retryWith } from "../http/retry.ts"
 import type { SendOnce } from "../http/sendOnce.ts"
 import { AccountMetrics, type TokenMetrics } from "../metrics.ts"
@@ -26,12 +27,12 @@ export interface CachedToken {
 
 interface Instant {
   readonly wallMillis: number
-  readonly monotonicNanos: bigint
+  readonly monotonicMillis: number
 }
 
 const toInstant = (clock: Clock.Clock): Instant => ({
   wallMillis: clock.currentTimeMillisUnsafe(),
-  monotonicNanos: clock.monotonicTimeNanosUnsafe()
+  monotonicMillis: stopwatchMillis(clock)
 })
 
 /**
@@ -41,7 +42,7 @@ const toInstant = (clock: Clock.Clock): Instant => ({
 export const ageOf = ({ requestedAt }: CachedToken, clock: Clock.Clock): number =>
   Math.max(
     clock.currentTimeMillisUnsafe() - requestedAt.wallMillis,
-    Number(clock.monotonicTimeNanosUnsafe() - requestedAt.monotonicNanos) / 1_000_000
+    stopwatchMillis(clock) - requestedAt.monotonicMillis
   )
 
 /** What a cache needs a token for. */

@@ -11,6 +11,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { BearerToken, maxLifetime, renewAfter } from "../../domain/AccessToken.ts"
+import { stopwatchMillis } from "../http/monotonic.ts"
 import type { CachedToken } from "./requestToken.ts"
 
 /** What is needed of a store of `effect/persistence`. */
@@ -106,7 +107,7 @@ export const makeTokenStore = Effect.fnUntraced(function* <E>(options: {
         token: Redacted.make(stored.token, { label: "access token" }),
         requestedAt: {
           wallMillis,
-          monotonicNanos: clock.monotonicTimeNanosUnsafe() - BigInt(Math.round((now - wallMillis) * 1_000_000))
+          monotonicMillis: stopwatchMillis(clock) - (now - wallMillis)
         },
         renewAfter: Duration.toMillis(renewAfter(lifetime)),
         expiresAfter: Duration.toMillis(lifetime)
