@@ -134,8 +134,8 @@ export class OperationMetrics {
     if (number > 1) this.retries.updateUnsafe(1, context)
   }
 
-  failure(failure: Unauthenticated | ApiError | RipioHttpError): Effect.Effect<void> {
-    return Metric.update(this.failures(errorTypeOf(failure)), 1)
+  failure(failure: Unauthenticated | ApiError | RipioHttpError, context: AnyContext): void {
+    this.failures(errorTypeOf(failure)).updateUnsafe(1, context)
   }
 
   /**

@@ -139,10 +139,8 @@ export class Call<A> implements Visit {
           renewed
     return Effect.catch(result, (failure) => {
       const error = failure._tag === "TokenUnavailable" ? failure.error : failure
-      return Effect.andThen(
-        this.metrics.failure(error),
-        Effect.andThen(account.errors.failed(options.operation, error), Effect.fail(error))
-      )
+      this.metrics.failure(error, this.fiber.context)
+      return Effect.andThen(account.errors.failed(options.operation, error), Effect.fail(error))
     })
   }
 

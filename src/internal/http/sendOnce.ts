@@ -200,15 +200,16 @@ const receive = (
   status: number,
   body: string | undefined,
   secrets: ReadonlyArray<Redacted.Redacted>
-): Effect.Effect<RawResponse> =>
-  status < 400
-    ? Effect.succeed(new ReceivedResponse(response, status, body, secrets, undefined))
+): Effect.Effect<RawResponse> => {
+  const header = headersOf(response)
+  return status < 400
+    ? Effect.succeed(new ReceivedResponse(status, body, secrets, header, undefined))
     : Effect.map(Clock.currentTimeMillis, (now) => {
-        const header = headersOf(response)
         const retryAfter = header("retry-after")
         const delay = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, header("date"), now)
-        return new ReceivedResponse(response, status, body, secrets, delay)
+        return new ReceivedResponse(status, body, secrets, header, delay)
       })
+}
 
 /** A response whose request id is read from its headers when an error needs it. */
 class ReceivedResponse implements RawResponse {
@@ -216,24 +217,24 @@ class ReceivedResponse implements RawResponse {
   readonly body: string | undefined
   readonly secrets: ReadonlyArray<Redacted.Redacted>
   readonly retryAfter: Duration.Duration | undefined
-  readonly #response: HttpClientResponse.HttpClientResponse
+  readonly #header: ReadHeader
 
   constructor(
-    response: HttpClientResponse.HttpClientResponse,
     status: number,
     body: string | undefined,
     secrets: ReadonlyArray<Redacted.Redacted>,
+    header: ReadHeader,
     retryAfter: Duration.Duration | undefined
   ) {
     this.status = status
     this.body = body
     this.secrets = secrets
     this.retryAfter = retryAfter
-    this.#response = response
+    this.#header = header
   }
 
   get requestId(): string | undefined {
-    return requestIdOf(headersOf(this.#response), this.secrets)
+    return requestIdOf(this.#header, this.secrets)
   }
 }
 
@@ -241,20 +242,16 @@ class ReceivedResponse implements RawResponse {
 type ReadHeader = (name: string) => string | undefined
 
 const headersOf = (response: HttpClientResponse.HttpClientResponse): ReadHeader => {
-  try {
-    const { headers } = response
-    return (name) => textOf(headers, name)
-  } catch {
-    return () => undefined
-  }
-}
-
-const textOf = (headers: Headers, name: string): string | undefined => {
-  try {
-    const value: unknown = headers[name]
-    return typeof value === "string" ? value : undefined
-  } catch {
-    return undefined
+  // The client copies them on each access.
+  let headers: Headers | undefined
+  return (name) => {
+    try {
+      headers ??= response.headers
+      const value: unknown = headers[name]
+      return typeof value === "string" ? value : undefined
+    } catch {
+      return undefined
+    }
   }
 }
 

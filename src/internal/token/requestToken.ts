@@ -126,7 +126,7 @@ export const makeRequestToken = (options: {
       return retry ? retryWith(next, { next, schedule: options.schedule, isRepeatable: isTransient }) : next
     }).pipe(
       Effect.tap(options.metrics.renewed),
-      Effect.tapError((error) => count.failure(error)),
+      Effect.tapError((error) => Effect.map(Effect.context(), (context) => count.failure(error, context))),
       withSpan("AuthService.accessToken", { urlTemplate: path })
     )
 }
