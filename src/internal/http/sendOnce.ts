@@ -102,13 +102,14 @@ export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Durat
       const mayHaveBeenSent = hasResponse || attempt?.endWith(undefined, false) !== true
       return Effect.fail(new TransportFailed({ description, mayHaveBeenSent }))
     }
-    const readable = <A>(effect: () => Effect.Effect<A, TransportFailed | InvalidRequest>) =>
+    const catchUnreadable = <A>(effect: () => Effect.Effect<A, TransportFailed | InvalidRequest>) =>
       Effect.catchDefect(Effect.suspend(effect), failUnreadable)
+    /** The body of a response fails. */
     const failReading = (cause: Cause.Cause<HttpClientError>) => {
       const defect = Cause.findDefect(cause)
       if (Result.isSuccess(defect)) return failUnreadable(defect.success)
       const error = Cause.findError(cause)
-      return Result.isSuccess(error) ? readable(() => fail(error.success)) : Effect.failCause(error.failure)
+      return Result.isSuccess(error) ? catchUnreadable(() => fail(error.success)) : Effect.failCause(error.failure)
     }
     const read = (
       response: HttpClientResponse.HttpClientResponse
@@ -129,7 +130,7 @@ export const makeSendOnce = Effect.fnUntraced(function* (timeout: Duration.Durat
       onSuccess: read,
       onFailure: (error) =>
         // A client with `filterStatusOk` fails with the response.
-        readable(() => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error)))
+        catchUnreadable(() => (error.reason._tag === "StatusCodeError" ? read(error.reason.response) : fail(error)))
     })
     return withAttemptSpan(
       request,
