@@ -73,8 +73,43 @@ describe("a create whose response has arrived", () => {
         const response = responseOf(request, 200, Effect.sync(throwing))
         return Effect.fail(new HttpClientError({ reason: new StatusCodeError({ request, response }) }))
       })
-      assert.deepInclude(yield* Effect.flip(createOn(layer)), { _tag: "CreateAmbiguous", attempts: 1 })
+      const error = yield* Effect.flip(createOn(layer))
+      assert(error._tag === "CreateAmbiguous")
+      assert.strictEqual(error.attempts, 1)
+      assert.deepInclude(error.reason, {
+        _tag: "TransportFailed",
+        mayHaveBeenSent: true,
+        description: "the response cannot be read: Error: a broken client, with the <redacted>"
+      })
       assert.strictEqual(counts.creates, 1)
+    })
+  )
+})
+
+describe("a client that fails with an error that cannot be read", () => {
+  const { counts, layer } = counting(() =>
+    Effect.fail(
+      untyped({
+        get reason() {
+          return throwing()
+        }
+      })
+    )
+  )
+
+  it.live("makes a create fail, which was not sent and is repeated", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(createOn(layer))
+      assert.deepInclude(error, { _tag: "RipioHttpError", attempts: 3 })
+      assert.deepInclude(reasonOf(error), { _tag: "TransportFailed", mayHaveBeenSent: false })
+      assert.strictEqual(counts.creates, 3)
+    })
+  )
+
+  it.effect("says of a read that it may have been sent", () =>
+    Effect.gen(function* () {
+      const { get } = yield* httpOn(layer, { retry: { times: 0 } })
+      assert.deepInclude(reasonOf(yield* Effect.flip(get)), { _tag: "TransportFailed", mayHaveBeenSent: true })
     })
   )
 })
