@@ -195,74 +195,60 @@ const beginTry = (outer: RequestInit | undefined) => (request: HttpClientRequest
 const statusOf = ({ status }: HttpClientResponse.HttpClientResponse): number =>
   Number.isSafeInteger(status) ? status : 0
 
-// Reads headers and the clock only for a response that may ask for a delay.
+// Only a response that may ask for a delay needs its time.
 const receive = (
   response: HttpClientResponse.HttpClientResponse,
   status: number,
   body: string | undefined,
   secrets: ReadonlyArray<Redacted.Redacted>
-): Effect.Effect<RawResponse> => {
-  const header = headersOf(response)
-  return status < 400
-    ? Effect.succeed(new ReceivedResponse(status, body, secrets, header, undefined))
-    : Effect.map(Clock.currentTimeMillis, (now) => {
-        const retryAfter = header("retry-after")
-        const delay = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, header("date"), now)
-        return new ReceivedResponse(status, body, secrets, header, delay)
-      })
-}
+): Effect.Effect<RawResponse> =>
+  status < 400
+    ? Effect.succeed(new ReceivedResponse(response, status, body, secrets))
+    : Effect.map(Clock.currentTimeMillis, (now) => new ReceivedResponse(response, status, body, secrets, now))
 
-/** A response whose request id is read from its headers when an error needs it. */
+/** A response whose headers are read when an error needs them. */
 class ReceivedResponse implements RawResponse {
   readonly status: number
   readonly body: string | undefined
   readonly secrets: ReadonlyArray<Redacted.Redacted>
   readonly retryAfter: Duration.Duration | undefined
-  readonly #header: ReadHeader
+  readonly #response: HttpClientResponse.HttpClientResponse
+  #headers: Headers | undefined
 
   constructor(
+    response: HttpClientResponse.HttpClientResponse,
     status: number,
     body: string | undefined,
     secrets: ReadonlyArray<Redacted.Redacted>,
-    header: ReadHeader,
-    retryAfter: Duration.Duration | undefined
+    now?: number
   ) {
+    this.#response = response
     this.status = status
     this.body = body
     this.secrets = secrets
-    this.retryAfter = retryAfter
-    this.#header = header
+    const retryAfter = now === undefined ? undefined : this.#header("retry-after")
+    this.retryAfter =
+      now === undefined || retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, this.#header("date"), now)
   }
 
+  // The API documents no such header. Proxies and frameworks use these.
   get requestId(): string | undefined {
-    return requestIdOf(this.#header, this.secrets)
+    for (const name of ["x-request-id", "request-id", "x-correlation-id", "cf-ray"]) {
+      const id = this.#header(name)
+      if (id !== undefined && id !== "") return makeSanitizer(this.secrets).text(id, 128)
+    }
+    return undefined
   }
-}
 
-/** Reads a header. Headers that cannot be read are missing, because the body may be all that matters. */
-type ReadHeader = (name: string) => string | undefined
-
-const headersOf = (response: HttpClientResponse.HttpClientResponse): ReadHeader => {
-  // The client copies them on each access.
-  let headers: Headers | undefined
-  return (name) => {
+  /** A header. Headers that cannot be read are missing, because the body may be all that matters. */
+  #header(name: string): string | undefined {
     try {
-      headers ??= response.headers
-      const value: unknown = headers[name]
+      // The client copies them on each access.
+      this.#headers ??= this.#response.headers
+      const value: unknown = this.#headers[name]
       return typeof value === "string" ? value : undefined
     } catch {
       return undefined
     }
   }
-}
-
-// The API documents no such header. Proxies and frameworks use these.
-const requestIdHeaders = ["x-request-id", "request-id", "x-correlation-id", "cf-ray"]
-
-const requestIdOf = (headers: ReadHeader, secrets: ReadonlyArray<Redacted.Redacted>): string | undefined => {
-  for (const name of requestIdHeaders) {
-    const id = headers(name)
-    if (id !== undefined && id !== "") return makeSanitizer(secrets).text(id, 128)
-  }
-  return undefined
 }
