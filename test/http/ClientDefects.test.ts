@@ -1,6 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import { HttpClientError, StatusCodeError } from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
@@ -133,6 +135,50 @@ describe("a client that throws before it sends", () => {
     Effect.gen(function* () {
       const { get } = yield* httpOn(client)
       assert.isTrue(Cause.hasDies(yield* Effect.flip(Effect.sandbox(get))))
+    })
+  )
+})
+
+describe("the body of a response", () => {
+  it.effect("is read in the context of the call, and not in that of the client", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const body = Effect.withFiber<string>((fiber) => {
+        const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
+        seen.push(init, fiber.getRef(HttpClient.TracerPropagationEnabled))
+        return Effect.succeed('{"ok":true}')
+      })
+      const { layer } = counting((request) => Effect.succeed(responseOf(request, 200, body)))
+      const { get } = yield* httpOn(layer)
+      assert.deepStrictEqual(yield* get, { ok: true })
+      assert.deepStrictEqual(seen, [undefined, true])
+    })
+  )
+
+  it.effect("that the engine cannot decode is a TransportFailed at once", () =>
+    Effect.gen(function* () {
+      const { layer } = counting((request) =>
+        Effect.succeed(HttpClientResponse.fromWeb(request, new Response('{"ok":true}')))
+      )
+      const decode = vi.spyOn(TextDecoder.prototype, "decode").mockImplementation(throwing)
+      const { get } = yield* httpOn(layer, { retry: { times: 0 } })
+      const error = yield* Effect.ensuring(
+        Effect.flip(get),
+        Effect.sync(() => decode.mockRestore())
+      )
+      assert.deepInclude(reasonOf(error), { _tag: "TransportFailed", mayHaveBeenSent: true })
+    })
+  )
+})
+
+describe("the cause of a client that dies while it is interrupted", () => {
+  it.effect("is that of the client", () =>
+    Effect.gen(function* () {
+      const cause = Cause.combine(Cause.die("a defect"), Cause.interrupt(1))
+      const { layer } = counting(() => Effect.failCause(cause))
+      const { get } = yield* httpOn(layer)
+      const seen = yield* Effect.flip(Effect.sandbox(get))
+      assert.deepStrictEqual([Cause.hasDies(seen), Cause.hasInterrupts(seen)], [true, true])
     })
   )
 })
